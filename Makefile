@@ -1,0 +1,50 @@
+# make demo   try it: a broker, a Jira, a poller and a node on this machine, in the terminal
+# make test   run the tests
+# make check  what CI runs: style, types, and the tests with their coverage
+# make bench  measure
+
+PYTHON ?= python3
+BIN := .venv/bin
+COVERAGE := 99
+
+.PHONY: demo test check bench clean
+
+demo: .venv/demo-is-ready
+	@$(BIN)/apimon-node demo
+
+test: .venv/dev-is-ready
+	@scripts/need mosquitto mosquitto
+	$(BIN)/python -m pytest -n auto
+
+check: .venv/dev-is-ready
+	@scripts/need mosquitto mosquitto
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q -n auto
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report --fail-under=$(COVERAGE)
+
+bench: .venv/dev-is-ready
+	@scripts/need mosquitto mosquitto
+	@scripts/need mosquitto_sub mosquitto-clients
+	$(BIN)/python bench/run.py
+
+# Debian's python3 makes virtual environments only with the package python3-venv.
+.venv/python-is-ready:
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || scripts/need no-ensurepip python3-venv
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --upgrade 'pip>=25.1'
+	@touch $@
+
+.venv/demo-is-ready: .venv/python-is-ready pyproject.toml
+	$(BIN)/python -m pip install -q -e '.[demo]'
+	@touch $@
+
+.venv/dev-is-ready: .venv/python-is-ready pyproject.toml
+	$(BIN)/python -m pip install -q -e '.[demo]' --group dev
+	@touch $@
+
+clean:
+	rm -rf .venv .coverage* .mypy_cache .pytest_cache .ruff_cache
