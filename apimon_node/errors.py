@@ -1,0 +1,55 @@
+"""What can go wrong, by whose fault it is: one root, and a child for each party that can mend it.
+
+Exceptions of other libraries are translated into these once, at the edge where they appear.
+Anything else that is raised is a bug and ends the process.
+"""
+
+from enum import StrEnum
+
+
+class ApimonError(Exception):
+    """The root of all errors that the program expects."""
+
+
+class ConfigError(ApimonError):
+    """The configuration is wrong; its author can mend it. Holds a line for every problem that was found."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class PayloadError(ApimonError):
+    """A message is not what the MQTT contract says; its publisher can mend it."""
+
+
+class StripError(ApimonError):
+    """The strip, or the driver below it, did not take a frame."""
+
+
+class BrokerError(ApimonError):
+    """The broker cannot be reached, or refuses us."""
+
+
+class JiraState(StrEnum):
+    """How the last poll of a board ended: the words of the poller's status topic."""
+
+    OK = "ok"
+    OFFLINE = "offline"  # no connection, name, TLS, time-out
+    AUTH = "auth"  # 401, 403
+    QUERY = "query"  # 400
+    RATE_LIMITED = "rate_limited"  # 429
+    ERROR = "error"  # 5xx, no JSON, anything else
+
+
+class JiraError(ApimonError):
+    """Jira did not answer a query.
+
+    `state` is the cause in the words of the status topic, the text says what to do about it, and
+    `retry_after` is what Jira asked for in seconds, or 0 where it asked for nothing.
+    """
+
+    def __init__(self, state: JiraState, text: str, retry_after: float = 0) -> None:
+        super().__init__(text)
+        self.state = state
+        self.retry_after = retry_after
