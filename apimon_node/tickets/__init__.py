@@ -1,0 +1,1 @@
+"""What is true: tickets, snapshots of a board, and what is current, overdue or stale. Pure."""
