@@ -1,0 +1,1 @@
+"""What to show: tickets in, the bytes of a frame out. Pure."""

@@ -1,0 +1,70 @@
+"""Looks: which colour and effect a ticket takes, by the first entry of an ordered list that matches it."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, TypeAlias
+
+from apimon_node.picture.effects import Effect
+from apimon_node.tickets.snapshot import Ticket
+
+Color: TypeAlias = tuple[int, int, int]
+"""Red, green and blue, 0 to 255 each."""
+
+
+class Match(NamedTuple):
+    """What a ticket must be. An empty tuple, or None, asks for nothing; of several words one must fit."""
+
+    status: tuple[str, ...] = ()
+    category: tuple[str, ...] = ()
+    priority: tuple[str, ...] = ()
+    assignee: tuple[str, ...] = ()
+    label: tuple[str, ...] = ()
+    overdue: bool | None = None
+
+    def __call__(self, ticket: Ticket, *, overdue: bool) -> bool:
+        """Tell whether the ticket is one of these."""
+        return (
+            (not self.status or ticket.status in self.status)
+            and (not self.category or ticket.category in self.category)
+            and (not self.priority or ticket.priority in self.priority)
+            and (not self.assignee or ticket.assignee in self.assignee)
+            and (not self.label or not set(self.label).isdisjoint(ticket.labels))
+            and (self.overdue is None or self.overdue == overdue)
+        )
+
+
+class Look(NamedTuple):
+    """How the tickets that match are drawn. `effect` None is steady, but for overdue ones."""
+
+    match: Match
+    color: Color
+    effect: Effect | None = None
+
+    def effect_of(self, *, overdue: bool, overdue_effect: Effect) -> Effect:
+        """Give the effect of one of its tickets. A look made for overdue ones may name one of its own."""
+        if not overdue:
+            return self.effect or Effect.STEADY
+        return (self.effect if self.match.overdue else None) or overdue_effect
+
+
+class Group(NamedTuple):
+    """The tickets of one look: how many, and how many of them are overdue."""
+
+    look: Look
+    tickets: int
+    overdue: int
+
+
+def group(looks: Sequence[Look], tickets: Iterable[tuple[Ticket, bool]]) -> tuple[list[Group], int]:
+    """Sort tickets (each with whether it is overdue) under the looks, in their order; count those that match none."""
+    tallies = [[0, 0] for _ in range(len(looks) + 1)]  # tickets and overdue ones of each look; the last is of none
+    found: dict[tuple[object, ...], list[int]] = {}
+    for ticket, overdue in tickets:
+        kind = (ticket.status, ticket.category, ticket.priority, ticket.assignee, ticket.labels, overdue)
+        tally = found.get(kind)
+        if tally is None:
+            at = next((at for at, look in enumerate(looks) if look.match(ticket, overdue=overdue)), -1)
+            tally = found[kind] = tallies[at]
+        tally[0] += 1
+        tally[1] += overdue
+    groups = [Group(look, *tally) for look, tally in zip(looks, tallies, strict=False)]
+    return groups, tallies[-1][0]

@@ -1,0 +1,138 @@
+"""The painting: a picture with its status pixel, over time, as the bytes that a strip takes.
+
+Everything between a colour and the wire is arithmetic on the frame, the same for every driver: dimming, effects, gamma,
+brightness, the limit on the current, the order of the channels, the direction.
+"""
+
+from collections.abc import Iterator
+from enum import Enum
+from functools import lru_cache
+from itertools import groupby
+from typing import NamedTuple
+
+from apimon_node.picture.effects import PERIOD, Effect, level
+from apimon_node.picture.layout import Picture, Pixel
+from apimon_node.picture.looks import Color
+
+CHANNELS = 3
+"""Bytes of a pixel."""
+
+MILLIAMPS_FULL = 55
+"""Of a WS2812 pixel at full white, beside what it draws when dark (WLED's default; data sheets say up to 60)."""
+
+MILLIAMPS_DARK = 1
+"""Of a WS2812 pixel that is dark (WLED and FastLED)."""
+
+DIMMED = 0.35
+"""Share of their colour that tickets keep when their board has expired."""
+
+
+class Status(Enum):
+    """What the status pixel tells. The value is the word of the strips topic."""
+
+    OK = "ok"
+    CONNECTION = "connection"
+    ERROR = "error"
+
+
+WHITE: Color = (255, 255, 255)
+OVERFLOW = Pixel(WHITE, Effect.PULSE)
+HEARTBEAT = Pixel(WHITE, Effect.PULSE)
+IDENTIFY = Pixel(WHITE, Effect.BLINK)
+STATUS = {
+    Status.CONNECTION: Pixel((255, 110, 0), Effect.PULSE),  # orange; CSS's orange looks yellow on LEDs
+    Status.ERROR: Pixel((255, 0, 0), Effect.PULSE),
+}
+
+
+class Output(NamedTuple):
+    """How frames leave: channel order, gamma, brightness (0 to 1), direction, and a limit in mA (0 for none)."""
+
+    order: str = "RGB"
+    gamma: float = 1.0
+    brightness: float = 1.0
+    reverse: bool = False
+    max_milliamps: int = 0
+
+
+class Painting:
+    """A row of pixels ready to be painted at any moment.
+
+    The limit is worked out once, for all effects at their height: the colours do not sway as others pulse.
+    """
+
+    def __init__(self, pixels: tuple[Pixel, ...], output: Output, period: float = PERIOD) -> None:
+        """`period` is how many seconds the effects take."""
+        self._period = period
+        row = pixels[::-1] if output.reverse else pixels
+        order = ["RGB".index(channel) for channel in output.order]
+        peak = bytes(pixel.color[channel] for pixel in row for channel in order)
+        table = curve(output.gamma, output.brightness)
+        demand = milliamps(peak.translate(table))
+        self.limited = 0 < output.max_milliamps < demand
+        if self.limited:
+            dark = len(row) * MILLIAMPS_DARK
+            table = _scale(table, max(output.max_milliamps - dark, 0) / (demand - dark))
+        self._table = table
+        self._peak = peak.translate(table)
+        self._moving = list(_moving(row, order))
+        self.milliamps = milliamps(self._peak)
+
+    @property
+    def animated(self) -> bool:
+        """Tell whether frames differ over time."""
+        return bool(self._moving)
+
+    def frame(self, now: float) -> bytes:
+        """Give the frame at `now` (monotonic seconds): 3 bytes a pixel, in the strip's order."""
+        if not self._moving:
+            return self._peak
+        frame = bytearray(self._peak)
+        for start, end, channels, effect in self._moving:
+            share = level(effect, now, self._period)
+            shade = bytes([int(value * share) for value in channels]).translate(self._table)
+            frame[start:end] = shade * ((end - start) // CHANNELS)
+        return bytes(frame)
+
+
+def _moving(row: tuple[Pixel, ...], order: list[int]) -> Iterator[tuple[int, int, list[int], Effect]]:
+    """Give each run of like pixels that move: its first byte, the one after its last, its channels, its effect."""
+    start = 0
+    for pixel, run in groupby(row):
+        end = start + CHANNELS * sum(1 for _ in run)
+        if pixel.effect is not Effect.STEADY:
+            yield start, end, [pixel.color[channel] for channel in order], pixel.effect
+        start = end
+
+
+def compose(picture: Picture, *, dimmed: bool, status: Pixel | None, status_at: int) -> tuple[Pixel, ...]:
+    """Lay what must be seen over the tickets: dimming, the mark of overflow, and the status pixel above all."""
+    row = [_dim(pixel) for pixel in picture.pixels] if dimmed else list(picture.pixels)
+    if picture.overflow:
+        row[-1] = OVERFLOW
+    if status is not None:
+        row[status_at] = status
+    return tuple(row)
+
+
+def milliamps(frame: bytes) -> float:
+    """Estimate the current of a frame. An estimate by WLED's model, not a measurement: keep a margin."""
+    return len(frame) // CHANNELS * MILLIAMPS_DARK + sum(frame) * MILLIAMPS_FULL / (255 * CHANNELS)
+
+
+@lru_cache(maxsize=16)
+def curve(gamma: float, brightness: float) -> bytes:
+    """Give the table from a channel's value to what is sent. What is lit stays lit, however dim."""
+    if not brightness:
+        return bytes(256)
+    return bytes(1) + bytes(max(1, round(255 * (value / 255) ** gamma * brightness)) for value in range(1, 256))
+
+
+def _scale(table: bytes, share: float) -> bytes:
+    """Take a share of every value, rounded down: the sum must stay below the limit."""
+    return bytes(int(value * share) for value in table)
+
+
+def _dim(pixel: Pixel) -> Pixel:
+    red, green, blue = (int(value * DIMMED) for value in pixel.color)
+    return Pixel((red, green, blue), pixel.effect)
