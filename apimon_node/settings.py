@@ -1,0 +1,119 @@
+"""What the configuration says, as frozen values: the rest of the program sees nothing else of config.yaml.
+
+Durations are in seconds, shares (brightness) from 0 to 1. The shipped config.yaml explains every key.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+from apimon_node.picture.effects import Effect
+from apimon_node.picture.looks import Look
+
+
+class Protocol(StrEnum):
+    """Which MQTT to speak: `auto` is 5, and 3.1.1 with a broker that refuses 5."""
+
+    AUTO = "auto"
+    V5 = "5"
+    V311 = "3.1.1"
+
+
+class StatusPixel(StrEnum):
+    """Which pixel tells of trouble."""
+
+    FIRST = "first"
+    LAST = "last"
+    NONE = "none"
+
+
+class AuthType(StrEnum):
+    """How to sign in to Jira."""
+
+    PAT = "pat"  # Data Center: a personal access token, as bearer
+    API_TOKEN = "api_token"  # noqa: S105 - a name, no secret. Cloud: e-mail address and API token
+    BASIC = "basic"  # Data Center: user and password
+    NONE = "none"
+
+
+class MqttSettings(NamedTuple):
+    """The broker, and how to speak to it."""
+
+    host: str = "localhost"
+    port: int = 1883
+    username: str | None = None
+    password_file: Path | None = None
+    base_topic: str = "apimon"
+    protocol: Protocol = Protocol.AUTO
+    keepalive: int = 60
+
+
+class NodeSettings(NamedTuple):
+    """Who this node is, and its pace."""
+
+    id: str
+    render_interval: float = 0.5
+    refresh_interval: float = 60.0
+
+
+class StripSettings(NamedTuple):
+    """One strip. `order` names the channels as they go out, `max_milliamps` 0 is no limit."""
+
+    name: str
+    driver: str
+    pixels: int
+    boards: tuple[str, ...]
+    brightness: float = 1.0
+    status_pixel: StatusPixel = StatusPixel.FIRST
+    heartbeat: bool = False
+    reverse: bool = False
+    order: str = "RGB"
+    gamma: float = 1.0
+    max_milliamps: int = 0
+
+
+class AuthSettings(NamedTuple):
+    """How to sign in to Jira; the secret itself stands in `secret_file`, the environment or a credential."""
+
+    type: AuthType
+    user: str | None = None
+    secret_file: Path | None = None
+
+
+class JiraSettings(NamedTuple):
+    """A Jira site. `timeout` bounds each wait for the server, in seconds."""
+
+    url: str
+    auth: AuthSettings
+    timeout: float = 20.0
+
+
+class PollerSettings(NamedTuple):
+    """Who this poller is, and its pace."""
+
+    jira: JiraSettings
+    id: str = "main"
+    interval: float = 60.0
+    valid_for: float = 3600.0
+
+
+class BoardSettings(NamedTuple):
+    """One board: a query, and after how many seconds since its creation a ticket in a status is overdue."""
+
+    name: str
+    jql: str
+    overdue_after: Mapping[str, float] = MappingProxyType({})
+
+
+class Settings(NamedTuple):
+    """All of config.yaml. `node` and `poller` are None where the file has no such part."""
+
+    mqtt: MqttSettings
+    node: NodeSettings | None
+    strips: tuple[StripSettings, ...]
+    looks: tuple[Look, ...]
+    overdue_effect: Effect
+    poller: PollerSettings | None
+    boards: tuple[BoardSettings, ...]

@@ -1,0 +1,1 @@
+"""How the picture gets onto a strip: the pacing (pure), and a driver for each kind of strip."""
