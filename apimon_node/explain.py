@@ -1,0 +1,77 @@
+"""What a configuration means, in words: the output of `apimon-node check`. Pure."""
+
+from collections.abc import Iterator, Mapping
+
+from apimon_node.picture.looks import Look, Match
+from apimon_node.settings import BoardSettings, PollerSettings, Settings, StripSettings
+
+UNITS = {604800: "w", 86400: "d", 3600: "h", 60: "m"}
+
+
+def explain(settings: Settings) -> Iterator[str]:
+    """Tell, a line for each thing, what the programs will do."""
+    mqtt = settings.mqtt
+    user = f", as user {mqtt.username}" if mqtt.username else ""
+    yield f"broker    {mqtt.host}:{mqtt.port}, MQTT {mqtt.protocol}, topics below {mqtt.base_topic}/{user}"
+    if settings.node is not None:
+        yield (
+            f"node      {settings.node.id}: at most a frame every {seconds(settings.node.render_interval)},"
+            f" at least one every {seconds(settings.node.refresh_interval)}"
+        )
+    for strip in settings.strips:
+        yield f"strip     {strip.name}: {_strip(strip)}"
+    for number, look in enumerate(settings.looks, 1):
+        yield f"look {number:<4} {_look(look)}"
+    if settings.poller is not None:
+        yield f"poller    {_poller(settings.poller)}"
+    for board in settings.boards:
+        yield f"board     {board.name}: {_board(board)}"
+
+
+def seconds(value: float) -> str:
+    """Write a duration as config.yaml has it."""
+    for size, unit in UNITS.items():
+        if value >= size and value % size == 0:
+            return f"{value / size:.0f}{unit}"
+    return f"{value:.10g}s"
+
+
+def _strip(strip: StripSettings) -> str:
+    parts = [f"{strip.pixels} pixels on {strip.driver}", f"boards {', '.join(strip.boards)}"]
+    parts.append(f"brightness {strip.brightness:.0%}")
+    parts.append(f"status pixel {strip.status_pixel}")
+    if strip.max_milliamps:
+        parts.append(f"at most {strip.max_milliamps} mA")
+    if strip.reverse:
+        parts.append("drawn from its far end")
+    return "; ".join(parts)
+
+
+def _look(look: Look) -> str:
+    red, green, blue = look.color
+    return f"#{red:02x}{green:02x}{blue:02x} {look.effect or 'steady'}: {_match(look.match)}"
+
+
+def _match(match: Match) -> str:
+    wants = ((name, getattr(match, name)) for name in ("status", "category", "priority", "assignee", "label"))
+    parts = [f"{name} {' or '.join(words)}" for name, words in wants if words]
+    if match.overdue is not None:
+        parts.append("overdue" if match.overdue else "not overdue")
+    return ", ".join(parts) or "every other ticket"
+
+
+def _poller(poller: PollerSettings) -> str:
+    return (
+        f"{poller.id}: asks {poller.jira.url} every {seconds(poller.interval)} ({poller.jira.auth.type}),"
+        f" what it publishes holds {seconds(poller.valid_for)}"
+    )
+
+
+def _board(board: BoardSettings) -> str:
+    return f"{board.jql}; {_overdue(board.overdue_after)}"
+
+
+def _overdue(after: Mapping[str, float]) -> str:
+    if not after:
+        return "nothing becomes overdue"
+    return "overdue after " + ", ".join(f"{seconds(time)} in {status}" for status, time in after.items())

@@ -1,0 +1,132 @@
+"""What a single value of config.yaml may be: each function converts one, or raises ValueError: what it expected."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from apimon_node.picture.looks import Color
+
+UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+"""Seconds of each unit of a duration."""
+
+
+def one_of(words: Iterable[str]) -> str:
+    """Write words as a choice: a, b or c."""
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def text(value: Any) -> str:
+    """Read text that is not empty."""
+    if isinstance(value, str) and value.isprintable() and value:
+        return value
+    if isinstance(value, str) and value:
+        raise ValueError("text on one line, without control characters")
+    raise ValueError("text (put it in quotes)" if value is not None and value != "" else "text")
+
+
+def query(value: Any) -> str:
+    """Read a query, which may go over several lines."""
+    return text(" ".join(value.splitlines()).strip() if isinstance(value, str) else value)
+
+
+def identifier(value: Any) -> str:
+    """Read an id, which becomes part of a topic."""
+    if isinstance(value, str) and re.fullmatch(r"[a-z0-9_-]+", value):
+        return value
+    raise ValueError("an id of a to z, 0 to 9, _ and - only")
+
+
+def topic(value: Any) -> str:
+    """Read the beginning of a topic."""
+    if isinstance(value, str) and re.fullmatch(r"[^+#/\0][^+#\0]*(?<!/)", value):
+        return value
+    raise ValueError("a topic without + and #, and without / at its ends")
+
+
+def truth(value: Any) -> bool:
+    """Read true or false."""
+    if isinstance(value, bool):
+        return value
+    raise ValueError("true or false")
+
+
+def whole(low: int, high: int) -> Callable[[Any], int]:
+    """Read a whole number between two, which belong to it."""
+
+    def convert(value: Any) -> int:
+        if type(value) is int and low <= value <= high:
+            return value
+        raise ValueError(f"{low} to {high}")
+
+    return convert
+
+
+def number(low: float, high: float) -> Callable[[Any], float]:
+    """Read a number between two, which belong to it."""
+
+    def convert(value: Any) -> float:
+        if type(value) in (int, float) and low <= value <= high:
+            return float(value)
+        raise ValueError(f"{low:g} to {high:g}")
+
+    return convert
+
+
+def share(value: Any) -> float:
+    """Read a percentage, as a share from 0 to 1."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?%", value) if isinstance(value, str) else None
+    if match and float(match[1]) <= 100:  # noqa: PLR2004 - per cent
+        return float(match[1]) / 100
+    raise ValueError("a percentage from 0% to 100%")
+
+
+def duration(low: str, high: str) -> Callable[[Any], float]:
+    """Read a duration such as 500ms, 0.5s, 3h or 1w, between two, as seconds."""
+
+    def convert(value: Any) -> float:
+        seconds = _seconds(value) if isinstance(value, str) else None
+        if seconds is not None and (_seconds(low) or 0) <= seconds <= (_seconds(high) or 0):
+            return seconds
+        raise ValueError(f"a duration from {low} to {high}")
+
+    return convert
+
+
+def color(value: Any) -> Color:
+    """Read a colour: a CSS name, or #rrggbb."""
+    import webcolors  # noqa: PLC0415 - a node on a Pi need not keep its tables where the colours are in hex
+
+    try:
+        rgb = webcolors.hex_to_rgb(value) if value.startswith("#") else webcolors.name_to_rgb(value)
+    except (ValueError, TypeError, AttributeError):
+        raise ValueError("a colour such as orange or '#ff8800' (with the quotes: # begins a comment)") from None
+    return (rgb.red, rgb.green, rgb.blue)
+
+
+def choice(*words: str) -> Callable[[Any], str]:
+    """Read one of some words."""
+
+    def convert(value: Any) -> str:
+        if str(value) in words:
+            return str(value)
+        raise ValueError(one_of(words))
+
+    return convert
+
+
+def url(value: Any) -> str:
+    """Read the address of a web site, without its last slash."""
+    if isinstance(value, str) and re.fullmatch(r"https?://[^/@\s]+(/[^@\s?#]*)?", value):
+        return value.rstrip("/")
+    raise ValueError("an address such as https://jira.example.com, without user or password")
+
+
+def optional(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Read null as None, and all else as before."""
+    return lambda value: None if value is None else convert(value)
+
+
+def _seconds(value: str) -> float | None:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?(ms|s|m|h|d|w)", value)
+    return float(match[1]) * UNITS[match[2]] if match else None

@@ -1,0 +1,742 @@
+"""config.yaml → settings: the shipped file is the reference, and every mistake is told at once with its line."""
+
+import copy
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apimon_node import config
+from apimon_node.errors import ConfigError
+from apimon_node.picture.effects import Effect
+from apimon_node.picture.looks import Look, Match
+from apimon_node.settings import (
+    AuthSettings,
+    AuthType,
+    BoardSettings,
+    JiraSettings,
+    MqttSettings,
+    NodeSettings,
+    PollerSettings,
+    Protocol,
+    Settings,
+    StatusPixel,
+    StripSettings,
+)
+
+SHIPPED = Path(__file__).parent.parent / "config.yaml"
+
+DESIGN = """\
+mqtt:   {host: localhost, port: 1883, username: null, password_file: null, base_topic: apimon, protocol: auto}
+node:   {id: hallway, render_interval: 0.5s, refresh_interval: 60s}
+strips:
+  - {name: ops, driver: terminal, pixels: 40, boards: [ops], brightness: 100%, status_pixel: first}
+looks:
+  - {match: {status: Open}, color: red}
+  - {match: {status: [In Progress, Review]}, color: magenta, effect: steady}
+overdue: {effect: pulse}
+poller:
+  id: main
+  interval: 60s
+  valid_for: 1h
+  jira: {url: https://jira.example.com, auth: {type: pat, token_file: /etc/apimon/jira-token}}
+boards:
+  - {name: ops, jql: project = OPS AND statusCategory != Done, overdue_after: {Open: 3h, In Progress: 1w}}
+home_assistant: {enabled: true, discovery_prefix: homeassistant}
+"""
+
+NODE = """\
+node: {id: hallway}
+strips:
+  - {name: ops, driver: memory, pixels: 8, boards: [ops]}
+looks:
+  - {color: red}
+"""
+
+POLLER = """\
+poller:
+  jira: {url: https://jira.example.com, auth: {type: none}}
+boards:
+  - {name: ops, jql: project = OPS}
+"""
+
+
+def settings(text: str) -> Settings:
+    return config.parse(text)[0]
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        config.parse(text)
+    return list(caught.value.problems)
+
+
+def problem(text: str) -> str:
+    (only,) = problems(text)
+    return only
+
+
+def mqtt(**values: object) -> str:
+    """Write a configuration with these values in it, as they stand."""
+    return "mqtt:\n" + "".join(f"  {key}: {value}\n" for key, value in values.items())
+
+
+def strip(**values: object) -> str:
+    return NODE.replace("boards: [ops]", "boards: [ops], " + ", ".join(f"{key}: {v}" for key, v in values.items()))
+
+
+def poller(**values: object) -> str:
+    return POLLER.replace("poller:\n", "poller:\n" + "".join(f"  {key}: {value}\n" for key, value in values.items()))
+
+
+def look(**values: object) -> str:
+    return NODE.replace("{color: red}", "{" + ", ".join(f"{key}: {value}" for key, value in values.items()) + "}")
+
+
+def auth(**values: object) -> str:
+    return POLLER.replace("{type: none}", "{" + ", ".join(f"{key}: {value}" for key, value in values.items()) + "}")
+
+
+# The files that are promised to load
+
+
+def test_the_shipped_file_loads_without_a_warning() -> None:
+    loaded, warnings = config.load(SHIPPED)
+
+    assert warnings == []
+    assert loaded.node is not None
+    assert loaded.poller is not None
+    assert loaded.strips
+    assert loaded.boards
+
+
+def mappings(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], dict[str, Any]]]:
+    """Walk through all mappings of a file."""
+    if isinstance(value, dict):
+        yield path, value
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in children:
+        yield from mappings(child, (*path, key))
+
+
+def test_the_shipped_file_has_every_key_that_the_program_knows() -> None:
+    text = SHIPPED.read_text()
+    shipped = yaml.safe_load(text)
+    known: dict[str, set[str]] = {}
+    present: dict[str, set[str]] = defaultdict(set)
+    for path, mapping in mappings(shipped):
+        place = ".".join("[]" if isinstance(step, int) else step for step in path)
+        present[place] |= set(mapping)
+        spoilt = copy.deepcopy(shipped)
+        inner = spoilt
+        for step in path:
+            inner = inner[step]
+        inner["~~~~"] = "1h"
+        if place != "boards.[].overdue_after":  # its keys are free
+            expected = re.search(r"~~~~: unknown key: expected (.*)", problem(yaml.safe_dump(spoilt)))
+            assert expected
+            known[place] = set(re.split(r", | or ", expected[1]))
+
+    assert "\n# home_assistant:" in text
+    present[""].add("home_assistant")
+    assert len(known) == 11
+    assert {place: present[place] for place in known} == known
+
+
+def test_the_shipped_file_shows_the_default_of_every_key_that_has_one() -> None:
+    shipped = yaml.safe_load(SHIPPED.read_text())
+    reference = config.load(SHIPPED)[0]
+    chosen = {"node", "strips", "looks", "poller", "boards", "overdue_after", "match"}
+    checked = 0
+    for path, mapping in mappings(shipped):
+        if "looks" in path or "overdue_after" in path:
+            continue
+        for key in set(mapping) - chosen:
+            without = copy.deepcopy(shipped)
+            inner = without
+            for step in path:
+                inner = inner[step]
+            del inner[key]
+            try:
+                loaded = config.parse(yaml.safe_dump(without), folder=SHIPPED.parent)[0]
+            except ConfigError as err:
+                assert "is missing" in str(err)  # noqa: PT017 - a key without a default
+                continue
+            checked += 1
+            assert loaded == reference, f"{path} {key}"
+    assert checked >= 20
+
+
+def test_the_file_of_the_design_loads() -> None:
+    loaded, warnings = config.parse(DESIGN)
+
+    assert loaded == Settings(
+        MqttSettings(),
+        NodeSettings("hallway", 0.5, 60),
+        (StripSettings("ops", "terminal", 40, ("ops",)),),
+        (
+            Look(Match(status=("Open",)), (255, 0, 0)),
+            Look(Match(status=("In Progress", "Review")), (255, 0, 255), Effect.STEADY),
+        ),
+        Effect.PULSE,
+        PollerSettings(
+            JiraSettings("https://jira.example.com", AuthSettings(AuthType.PAT, None, Path("/etc/apimon/jira-token"))),
+            "main",
+            60,
+            3600,
+        ),
+        (BoardSettings("ops", "project = OPS AND statusCategory != Done", {"Open": 10_800, "In Progress": 604_800}),),
+    )
+    assert warnings == [
+        "config.yaml:16: home_assistant: this version does not announce itself to Home Assistant yet",
+    ]
+
+
+def test_a_node_needs_no_poller_and_a_poller_no_strips() -> None:
+    assert settings(NODE).poller is None
+    assert settings(POLLER).node is None
+    assert settings(POLLER).poller == PollerSettings(
+        JiraSettings("https://jira.example.com", AuthSettings(AuthType.NONE))
+    )
+
+
+def test_an_empty_mapping_is_a_broker_on_this_machine() -> None:
+    assert settings("{}") == Settings(MqttSettings(), None, (), (), Effect.PULSE, None, ())
+
+
+# Where it is looked for
+
+
+def test_the_first_of_the_usual_places_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, there = tmp_path / "here.yaml", tmp_path / "there.yaml"
+    monkeypatch.setattr(config, "PATHS", (here, there))
+    there.write_text(mqtt(host="there"))
+    assert config.load(None)[0].mqtt.host == "there"
+
+    here.write_text(mqtt(host="here"))
+    assert config.load(None)[0].mqtt.host == "here"
+    assert config.load(there)[0].mqtt.host == "there"
+
+
+def test_the_usual_places_are_here_and_etc() -> None:
+    assert list(map(str, config.PATHS)) == ["config.yaml", "/etc/apimon/config.yaml"]
+
+
+def test_no_configuration_at_all_names_the_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "PATHS", (tmp_path / "a", tmp_path / "b"))
+    with pytest.raises(ConfigError, match=f"^no configuration: expected {tmp_path}/a or {tmp_path}/b, or --config"):
+        config.load(None)
+
+
+@pytest.mark.parametrize(("content", "reason"), [(None, "No such file or directory"), (b"a: \xff", "it is not UTF-8")])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None, reason: str) -> None:
+    path = tmp_path / "apimon.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError, match=f"^{re.escape(str(path))}: cannot be read: {reason}$"):
+        config.load(path)
+
+
+def test_problems_name_the_file_as_it_was_given(tmp_path: Path) -> None:
+    path = tmp_path / "apimon.yaml"
+    path.write_text("mqtt: {port: 0}\n")
+    with pytest.raises(ConfigError) as caught:
+        config.load(path)
+
+    assert str(caught.value) == f"{path}:1: mqtt.port: expected 1 to 65535, got 0"
+
+
+# Every problem at once
+
+
+def test_every_problem_is_told_at_once_in_the_order_of_the_file() -> None:
+    text = """\
+mqtt:
+  port: 99999
+  hots: broker
+node:
+  id: Hall way
+  render_interval: 5ms
+home_assistant:
+strips:
+  - driver: neon
+    name: ops
+    # a comment
+    pixels: forty
+    boards: [ops, OPS]
+    brightness: 150%
+looks:
+  - {match: {status: 5, overdue: maybe}, color: reddish}
+  - 7
+overdue: pulse
+poller:
+  jira: {url: jira.example.com}
+boards: ops
+"""
+    assert problems(text) == [
+        "config.yaml:2: mqtt.port: expected 1 to 65535, got 99999",
+        "config.yaml:3: mqtt.hots: unknown key: did you mean 'host'?",
+        "config.yaml:5: node.id: expected an id of a to z, 0 to 9, _ and - only, got 'Hall way'",
+        "config.yaml:6: node.render_interval: expected a duration from 10ms to 60s, got '5ms'",
+        "config.yaml:9: strips[0].driver: expected terminal or memory, got 'neon'",
+        "config.yaml:12: strips[0].pixels: expected 1 to 2000, got 'forty'",
+        "config.yaml:13: strips[0].boards[1]: expected an id of a to z, 0 to 9, _ and - only, got 'OPS'",
+        "config.yaml:14: strips[0].brightness: expected a percentage from 0% to 100%, got '150%'",
+        "config.yaml:16: looks[0].match.status: expected text (put it in quotes), got 5",
+        "config.yaml:16: looks[0].match.overdue: expected true or false, got 'maybe'",
+        (
+            "config.yaml:16: looks[0].color: expected a colour such as orange or '#ff8800' "
+            "(with the quotes: # begins a comment), got 'reddish'"
+        ),
+        "config.yaml:17: looks[1]: expected a mapping with match, color or effect",
+        "config.yaml:18: overdue: expected a mapping with effect",
+        (
+            "config.yaml:20: poller.jira.url: expected an address such as https://jira.example.com, "
+            "without user or password, got 'jira.example.com'"
+        ),
+        "config.yaml:20: poller.jira.auth: is missing",
+        "config.yaml:21: boards: expected a list",
+    ]
+
+
+def test_all_lines_together_are_what_the_error_says() -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.parse("mqtt: {port: 0, host: 5}")
+
+    assert str(caught.value).splitlines() == list(caught.value.problems)
+    assert len(caught.value.problems) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("mqqt: {}", "config.yaml:1: mqqt: unknown key: did you mean 'mqtt'?"),
+        ("mqtt: {user: me}", "config.yaml:1: mqtt.user: unknown key: did you mean 'username'?"),
+        ("mqtt: {passwordfile: me}", "config.yaml:1: mqtt.passwordfile: unknown key: did you mean 'password_file'?"),
+        (
+            "xyz: 1",
+            (
+                "config.yaml:1: xyz: unknown key: expected mqtt, node, strips, looks, overdue, poller, boards "
+                "or home_assistant"
+            ),
+        ),
+        ("overdue: {xyz: 1}", "config.yaml:1: overdue.xyz: unknown key: expected effect"),
+        ("node: {}", "config.yaml:1: node.id: is missing"),
+        ("overdue: {effect: steady}\noverdue: {effect: blink}", "config.yaml:2: overdue: comes twice"),
+        ("mqtt:\n  port: 1\n  host: a\n  port: 1", "config.yaml:4: mqtt.port: comes twice"),
+        (
+            POLLER.replace("OPS}", "OPS, overdue_after: {Open: 3h, Open: 4h}}"),
+            "config.yaml:4: boards[0].overdue_after.Open: comes twice",
+        ),
+        (
+            POLLER.replace("OPS}", "OPS, overdue_after: {Open: 3}}"),
+            "config.yaml:4: boards[0].overdue_after.Open: expected a duration from 0s to 520w, got 3",
+        ),
+        (
+            POLLER.replace("OPS}", "OPS, overdue_after: [Open]}"),
+            "config.yaml:4: boards[0].overdue_after: expected a mapping",
+        ),
+        (mqtt(host="[a]"), "config.yaml:2: mqtt.host: expected a single value, got a list or a mapping"),
+        (
+            mqtt(password_file="{a: b}"),
+            "config.yaml:2: mqtt.password_file: expected a single value, got a list or a mapping",
+        ),
+    ],
+)
+def test_a_mistake_is_told_with_its_line_and_the_nearest_way_out(text: str, expected: str) -> None:
+    assert problem(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (NODE.replace("node: {id: hallway}", ""), "config.yaml:2: node: is missing: strips need a node with an id"),
+        (NODE.partition("looks")[0], "config.yaml:1: looks: is missing: without looks no ticket is drawn"),
+        (POLLER.partition("boards")[0], "config.yaml:1: boards: is missing: the poller has nothing to ask for"),
+        (
+            NODE.replace("looks", "  - {name: ops, driver: memory, pixels: 1, boards: ops}\nlooks"),
+            "config.yaml:4: strips[1].name: a strip 'ops' is there already",
+        ),
+        (
+            POLLER + "  - {name: net, jql: a}\n  - {name: ops, jql: b}",
+            "config.yaml:6: boards[2].name: a board 'ops' is there already",
+        ),
+        (
+            strip(max_milliamps=8),
+            (
+                "config.yaml:3: strips[0].max_milliamps: expected 0 (no limit) or more than the 8 mA that its "
+                "pixels draw when dark, got 8"
+            ),
+        ),
+        (
+            poller(interval="1h"),
+            "config.yaml:2: poller.valid_for: expected at least twice the interval (7200s), got 3600s",
+        ),
+        (auth(type="basic"), "config.yaml:2: poller.jira.auth.user: is missing: basic signs a user in"),
+        (auth(type="api_token"), "config.yaml:2: poller.jira.auth.user: is missing: api_token signs a user in"),
+        (
+            auth(type="basic", user="me", token_file="t"),
+            "config.yaml:2: poller.jira.auth.token_file: does not go with basic",
+        ),
+        (
+            auth(type="none", token_file="t"),
+            "config.yaml:2: poller.jira.auth.token_file: does not go with none",
+        ),
+        (
+            auth(type="pat", password_file="p"),
+            "config.yaml:2: poller.jira.auth.password_file: does not go with pat",
+        ),
+        (
+            auth(type="none", password_file="p"),
+            "config.yaml:2: poller.jira.auth.password_file: does not go with none",
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_told(text: str, expected: str) -> None:
+    assert problem(text) == expected
+
+
+def test_what_does_not_go_together_is_told_beside_what_is_wrong_by_itself() -> None:
+    text = """\
+mqtt: {port: 0}
+strips:
+  - {name: ops, driver: memory, pixels: 8, boards: ops, max_milliamps: 5, gamma: 9}
+  - {name: ops, driver: memory, pixels: 8, boards: ops}
+poller: {interval: 1h, id: X, jira: {url: x, auth: {type: basic, user: 5, token_file: t}}}
+"""
+    places = [line.split(": ")[1] for line in problems(text)]
+
+    assert places == [
+        "mqtt.port",
+        "strips[0].gamma",
+        "strips[0].max_milliamps",
+        "poller.id",
+        "poller.jira.url",
+        "poller.jira.auth.user",
+        "poller.valid_for",
+    ]
+
+
+# What YAML makes of what people write
+
+
+@pytest.mark.parametrize("written", ["On", "Off", "yes", "5", "5.0", "2026-11-23", "0x10", ".inf", "1:30"])
+def test_a_word_that_yaml_takes_for_something_else_must_be_quoted(written: str) -> None:
+    expected = f"config.yaml:5: looks[0].match.status: expected text (put it in quotes), got {written}"
+    assert problem(look(match=f"{{status: {written}}}", color="red")) == expected
+    assert settings(look(match=f"{{status: '{written}'}}", color="red")).looks[0].match.status == (written,)
+
+
+@pytest.mark.parametrize("written", ["", "null", "~", "''"])
+def test_text_must_not_be_empty(written: str) -> None:
+    got = "''" if written == "''" else "nothing"
+    assert problem(mqtt(host=written)) == f"config.yaml:2: mqtt.host: expected text, got {got}"
+
+
+@pytest.mark.parametrize("status", ["On", "Off", "5", "2026-11-23", "null"])
+def test_a_status_that_is_a_key_needs_no_quotes(status: str) -> None:
+    text = POLLER.replace("OPS}", f"OPS, overdue_after: {{{status}: 3h}}}}")
+
+    assert settings(text).boards[0].overdue_after == {status: 10_800}
+
+
+def test_an_unquoted_colour_is_a_comment_and_the_message_says_so() -> None:
+    assert problem("looks:\n  - color: #ff8800\n") == (
+        "config.yaml:2: looks[0].color: expected a colour such as orange or '#ff8800' "
+        "(with the quotes: # begins a comment), got nothing"
+    )
+
+
+def test_a_tab_is_told_with_its_line() -> None:
+    assert problem("mqtt:\n\thost: a\n") == "config.yaml:2: not YAML: found character '\\t' that cannot start any token"
+
+
+def test_an_anchor_repeats_a_value() -> None:
+    text = NODE.replace("[ops]", "&all [ops, net]").replace(
+        "looks", "  - {name: b, driver: memory, pixels: 1, boards: *all}\nlooks"
+    )
+
+    assert [strip.boards for strip in settings(text).strips] == [("ops", "net")] * 2
+
+
+def test_a_merge_key_is_an_unknown_key() -> None:
+    assert problem("mqtt: {<<: {port: 1}}").startswith("config.yaml:1: mqtt.<<: unknown key: ")
+
+
+@pytest.mark.parametrize(
+    ("written", "tag"),
+    [
+        ("!secret broker", "!secret"),
+        ("!!python/name:os.system x", "tag:yaml.org,2002:python/name:os.system"),
+        ("!!timestamp soon", "tag:yaml.org,2002:timestamp"),
+        ("!!bool maybe", "tag:yaml.org,2002:bool"),
+        ("!!int ''", "tag:yaml.org,2002:int"),
+    ],
+)
+def test_a_tag_has_no_meaning(written: str, tag: str) -> None:
+    assert problem(mqtt(host=written)) == f"config.yaml:2: mqtt.host: the tag {tag} means nothing here"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "config.yaml:1: it is empty"),
+        ("# nothing but a comment\n", "config.yaml:1: it is empty"),
+        ("just a word", "config.yaml:1: expected a mapping with mqtt, node, strips, "),
+        ("- mqtt\n", "config.yaml:1: expected a mapping with mqtt, node, strips, "),
+        ("null", "config.yaml:1: expected a mapping with mqtt, node, strips, "),
+        ("mqtt:", "config.yaml:1: mqtt: expected a mapping with host, port, "),
+        ("mqtt: {host: a", "config.yaml:1: not YAML: "),
+        ("a: *nowhere", "config.yaml:1: not YAML: found undefined alias"),
+        ("a: b\n---\nc: d", "config.yaml:2: not YAML: "),
+        ("a: \x07", "config.yaml: not YAML: unacceptable character"),
+        ("mqtt: &a {port: *a}", "config.yaml:1: mqtt.port: expected a single value, got a list or a mapping"),
+        ("[" * 5000, "config.yaml: expected the keys of config.yaml, got a file that is nested too deeply"),
+        ("mqtt: {[a, b]: c}", "config.yaml:1: mqtt: expected a word before the colon, got a list or a mapping"),
+    ],
+)
+def test_what_is_no_configuration_at_all_is_told_in_one_line(text: str, expected: str) -> None:
+    message = problem(text)
+    assert message.startswith(expected)
+    assert "\n" not in message
+
+
+@given(st.text("{}[]:-,&*!|>'\"#%@\n abmqtp1?~.", max_size=40) | st.text())
+def test_any_text_is_either_a_configuration_or_a_config_error(text: str) -> None:
+    try:
+        config.parse(text)
+    except ConfigError:
+        return
+
+
+# What single values may be
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [("500ms", 0.5), ("0.5s", 0.5), ("10 s", 10), ("60s", 60), ("1m", 60), ("0.5m", 30), ("60000ms", 60)],
+)
+def test_durations_have_a_unit(written: str, seconds: float) -> None:
+    node = settings(NODE.replace("hallway", f"hallway, render_interval: {written}")).node
+
+    assert node is not None
+    assert node.render_interval == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("written", ["5", "5.0", "0.5", "9ms", "61s", "2m", "-1s", "1 sec", "1h30m", "s", "1S", "'5'"])
+def test_a_duration_without_a_unit_or_out_of_range_is_refused(written: str) -> None:
+    got = f"'{written}'" if not re.fullmatch(r"[\d.]+|'5'", written) else written
+    assert problem(NODE.replace("hallway", f"hallway, render_interval: {written}")) == (
+        f"config.yaml:1: node.render_interval: expected a duration from 10ms to 60s, got {got}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("unit", "seconds"), [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("d", 86_400), ("w", 604_800)]
+)
+def test_each_unit_has_its_length(unit: str, seconds: float) -> None:
+    text = POLLER.replace("OPS}", f"OPS, overdue_after: {{Open: 2{unit}}}}}")
+
+    assert settings(text).boards[0].overdue_after["Open"] == pytest.approx(2 * seconds)
+
+
+@pytest.mark.parametrize(("written", "share"), [("0%", 0), ("40%", 0.4), ("12.5 %", 0.125), ("100%", 1)])
+def test_brightness_is_a_percentage(written: str, share: float) -> None:
+    assert settings(strip(brightness=written)).strips[0].brightness == share
+
+
+@pytest.mark.parametrize("written", ["0.5", "50", "101%", "-1%", "'%'", "half"])
+def test_what_is_no_percentage_is_refused(written: str) -> None:
+    assert "strips[0].brightness: expected a percentage from 0% to 100%, got " in problem(strip(brightness=written))
+
+
+@pytest.mark.parametrize(
+    ("written", "rgb"),
+    [
+        ("red", (255, 0, 0)),
+        ("NavajoWhite", (255, 222, 173)),
+        ("'#ff8800'", (255, 136, 0)),
+        ("'#F80'", (255, 136, 0)),
+        ("black", (0, 0, 0)),
+    ],
+)
+def test_a_colour_is_a_css_name_or_a_number(written: str, rgb: tuple[int, int, int]) -> None:
+    assert settings(look(color=written)).looks[0].color == rgb
+
+
+@pytest.mark.parametrize("written", ["5", "'#ff88'", "'#gggggg'", "'ff8800'", "''", "[red]", "true"])
+def test_what_is_no_colour_is_refused(written: str) -> None:
+    assert problem(look(color=written)).startswith("config.yaml:5: looks[0].color: expected a ")
+
+
+@pytest.mark.parametrize(("text", "name"), [(NODE, "hallway"), (NODE, "ops"), (POLLER, "ops")])
+@pytest.mark.parametrize("wrong", ["Ops", "a b", "a/b", "a+", "é", "5", "''", "a.b"])
+def test_an_id_becomes_part_of_a_topic_and_so_has_few_characters(text: str, name: str, wrong: str) -> None:
+    found = problems(re.sub(rf"(id|name): {name}", rf"\1: {wrong}", text, count=1))
+
+    assert "expected an id of a to z, 0 to 9, _ and - only, got " in found[0]
+
+
+@pytest.mark.parametrize("written", ["a", "home/apimon", "a b", "Ä/ö"])
+def test_a_base_topic_may_have_levels(written: str) -> None:
+    assert settings(mqtt(base_topic=written)).mqtt.base_topic == written
+
+
+@pytest.mark.parametrize("written", ["/a", "a/", "a/+", "'a/#'", "'#'", "''", "5", r'"a\0"'])
+def test_a_base_topic_has_no_wildcards_and_no_empty_ends(written: str) -> None:
+    assert "mqtt.base_topic: expected a topic without + and #" in problem(mqtt(base_topic=written))
+
+
+@pytest.mark.parametrize(
+    ("written", "protocol"),
+    [("auto", Protocol.AUTO), ("5", Protocol.V5), ("'5'", Protocol.V5), ("3.1.1", Protocol.V311)],
+)
+def test_a_protocol_needs_no_quotes(written: str, protocol: Protocol) -> None:
+    assert settings(mqtt(protocol=written)).mqtt.protocol is protocol
+
+
+@pytest.mark.parametrize("written", ["4", "5.0", "null", "3.1"])
+def test_another_protocol_is_refused(written: str) -> None:
+    assert "mqtt.protocol: expected auto, 5 or 3.1.1, got " in problem(mqtt(protocol=written))
+
+
+@pytest.mark.parametrize(("port", "fits"), [(0, False), (1, True), (65_535, True), (65_536, False), ("80.0", False)])
+def test_a_port_is_a_whole_number(port: object, *, fits: bool) -> None:
+    if fits:
+        assert settings(mqtt(port=port)).mqtt.port == port
+    else:
+        assert problem(mqtt(port=port)) == f"config.yaml:2: mqtt.port: expected 1 to 65535, got {port}"
+
+
+def test_a_number_with_thousands_of_digits_is_refused_like_any_other() -> None:
+    assert problem(mqtt(port="9" * 5000)).startswith("config.yaml:2: mqtt.port: expected 1 to 65535, got '999")
+
+
+@pytest.mark.parametrize("written", ["0.4", "4.1", ".nan", ".inf", "true", "'2'"])
+def test_gamma_is_a_number_in_its_range(written: str) -> None:
+    assert "strips[0].gamma: expected 0.5 to 4, got " in problem(strip(gamma=written))
+
+
+def test_every_key_of_a_strip_arrives() -> None:
+    text = strip(
+        brightness="50%", status_pixel="last", heartbeat="yes", reverse="true", order="GRB", gamma=2, max_milliamps=850
+    )
+
+    assert settings(text).strips == (
+        StripSettings(
+            "ops",
+            "memory",
+            8,
+            ("ops",),
+            brightness=0.5,
+            status_pixel=StatusPixel.LAST,
+            heartbeat=True,
+            reverse=True,
+            order="GRB",
+            gamma=2.0,
+            max_milliamps=850,
+        ),
+    )
+
+
+def test_every_key_of_a_match_arrives_and_a_single_word_stands_for_a_list() -> None:
+    match = "{status: Open, category: [new, done], priority: High, assignee: me, label: [a, b], overdue: false}"
+
+    assert settings(look(match=match, color="red")).looks == (
+        Look(Match(("Open",), ("new", "done"), ("High",), ("me",), ("a", "b"), overdue=False), (255, 0, 0)),
+    )
+
+
+@pytest.mark.parametrize("written", ["steady", "pulse", "blink"])
+def test_effects_are_named(written: str) -> None:
+    assert settings(f"overdue: {{effect: {written}}}").overdue_effect is Effect(written)
+    assert settings(look(color="red", effect=written)).looks[0].effect is Effect(written)
+
+
+def test_an_unknown_effect_names_those_there_are() -> None:
+    assert problem("overdue: {effect: sparkle}") == (
+        "config.yaml:1: overdue.effect: expected steady, pulse or blink, got 'sparkle'"
+    )
+
+
+def test_a_render_interval_below_half_a_second_works_with_a_warning() -> None:
+    loaded, warnings = config.parse(NODE.replace("hallway", "hallway, render_interval: 100ms"))
+
+    assert loaded.node == NodeSettings("hallway", 0.1)
+    (warning,) = warnings
+    assert warning.startswith("config.yaml:1: node.render_interval: below 0.5s ")
+
+
+# Secrets
+
+
+def test_names_of_secret_files_are_relative_to_the_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(mqtt(password_file="secrets/mqtt") + auth(type="pat", token_file="/run/token"))
+    loaded = config.load(path)[0]
+
+    assert loaded.mqtt.password_file == tmp_path / "secrets/mqtt"
+    assert loaded.poller is not None
+    assert loaded.poller.jira.auth.secret_file == Path("/run/token")
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"type": "pat"}, AuthSettings(AuthType.PAT)),
+        ({"type": "pat", "token_file": "t"}, AuthSettings(AuthType.PAT, None, Path("t"))),
+        (
+            {"type": "api_token", "user": "me@x.org", "token_file": "t"},
+            AuthSettings(AuthType.API_TOKEN, "me@x.org", Path("t")),
+        ),
+        ({"type": "basic", "user": "me", "password_file": "p"}, AuthSettings(AuthType.BASIC, "me", Path("p"))),
+        ({"type": "none"}, AuthSettings(AuthType.NONE)),
+    ],
+)
+def test_each_way_to_sign_in_has_its_file(values: dict[str, str], expected: AuthSettings) -> None:
+    found = settings(auth(**values)).poller
+
+    assert found is not None
+    assert found.jira.auth == expected
+
+
+@pytest.mark.parametrize("key", ["password", "token", "secret"])
+def test_no_secret_can_stand_in_the_file(key: str) -> None:
+    assert any(f"mqtt.{key}: unknown key" in line for line in problems(mqtt(**{key: "hunter2"})))
+    assert any(f"auth.{key}: unknown key" in line for line in problems(auth(type="pat", **{key: "hunter2"})))
+
+
+@pytest.mark.parametrize(
+    ("written", "fits"),
+    [
+        ("https://jira.example.com", True),
+        ("http://localhost:8080/jira", True),
+        ("https://me:secret@jira.example.com", False),
+        ("https://me@jira.example.com", False),
+        ("https://jira.example.com/?os_password=secret", False),
+        ("jira.example.com", False),
+        ("ftp://jira.example.com", False),
+        ("https://", False),
+    ],
+)
+def test_an_address_has_a_scheme_and_no_user_or_password(written: str, *, fits: bool) -> None:
+    text = POLLER.replace("https://jira.example.com", f"'{written}'")
+    if fits:
+        found = settings(text).poller
+        assert found is not None
+        assert found.jira.url == written
+    else:
+        assert problem(text).startswith("config.yaml:2: poller.jira.url: expected an address such as ")
+
+
+def test_the_last_slash_of_an_address_does_not_count() -> None:
+    found = settings(POLLER.replace("example.com", "example.com/jira/")).poller
+
+    assert found is not None
+    assert found.jira.url == "https://jira.example.com/jira"

@@ -1,0 +1,80 @@
+"""What `apimon-node check` tells of a configuration."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apimon_node import config, values
+from apimon_node.explain import explain, seconds
+
+SHIPPED = Path(__file__).parent.parent / "config.yaml"
+
+
+def test_the_shipped_file_in_words() -> None:
+    assert list(explain(config.load(SHIPPED)[0])) == [
+        "broker    localhost:1883, MQTT auto, topics below apimon/",
+        "node      hallway: at most a frame every 0.5s, at least one every 1m",
+        "strip     ops: 40 pixels on terminal; boards ops; brightness 100%; status pixel first",
+        "look 1    #ff0000 steady: status Open",
+        "look 2    #ff00ff steady: status In Progress or Review",
+        "look 3    #002200 steady: category done, not overdue",
+        "look 4    #ffa500 blink: priority Blocker",
+        "look 5    #000080 steady: assignee nobody, label later or someday",
+        "look 6    #0000ff steady: every other ticket",
+        "poller    main: asks https://jira.example.com every 1m (pat), what it publishes holds 1h",
+        "board     ops: project = OPS AND statusCategory != Done; overdue after 3h in Open, 1w in In Progress",
+    ]
+
+
+def test_what_is_unusual_is_told_too() -> None:
+    settings, _ = config.parse(
+        """
+mqtt: {host: broker, username: me}
+node: {id: n}
+strips: [{name: s, driver: memory, pixels: 8, boards: [a, b], max_milliamps: 850, reverse: true, brightness: 40%}]
+looks: [{match: {overdue: true}, color: red, effect: blink}]
+boards: [{name: a, jql: x}]
+"""
+    )
+
+    assert list(explain(settings)) == [
+        "broker    broker:1883, MQTT auto, topics below apimon/, as user me",
+        "node      n: at most a frame every 0.5s, at least one every 1m",
+        (
+            "strip     s: 8 pixels on memory; boards a, b; brightness 40%; status pixel first; at most 850 mA; "
+            "drawn from its far end"
+        ),
+        "look 1    #ff0000 blink: overdue",
+        "board     a: x; nothing becomes overdue",
+    ]
+
+
+def test_an_empty_configuration_still_has_a_broker() -> None:
+    assert len(list(explain(config.parse("{}")[0]))) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0s"),
+        (0.01, "0.01s"),
+        (0.5, "0.5s"),
+        (59, "59s"),
+        (60, "1m"),
+        (90, "90s"),
+        (5400, "90m"),
+        (10_800, "3h"),
+        (172_800, "2d"),
+        (604_800, "1w"),
+        (1_234_567, "1234567s"),
+    ],
+)
+def test_a_duration_is_written_as_the_configuration_has_it(value: float, text: str) -> None:
+    assert seconds(value) == text
+
+
+@given(st.integers(0, 520 * 604_800) | st.integers(10, 60_000).map(lambda milliseconds: milliseconds / 1000))
+def test_a_duration_in_words_can_be_put_back_into_the_configuration(value: float) -> None:
+    assert values.duration("0s", "520w")(seconds(value)) == pytest.approx(value)
