@@ -1,0 +1,1 @@
+"""The broker: the link to it, and the names of the topics."""

@@ -1,0 +1,30 @@
+"""The outbox: what is to be published, a retained topic only when it changed. Pure."""
+
+from apimon_node.mqtt.messages import Publish
+
+
+class Outbox:
+    """Collects messages until they are drained."""
+
+    def __init__(self) -> None:
+        self._state: dict[str, bytes] = {}
+        self._pending: list[Publish] = []
+
+    def state(self, topic: str, payload: bytes) -> None:
+        """Say how something is: retained, and only if it is news."""
+        if self._state.get(topic) != payload:
+            self._state[topic] = payload
+            self._pending.append(Publish(topic, payload))
+
+    def once(self, topic: str, payload: bytes) -> None:
+        """Say something to whoever listens now: not retained."""
+        self._pending.append(Publish(topic, payload, retain=False))
+
+    def forget(self) -> None:
+        """Everything is news again: a broker may have lost it."""
+        self._state.clear()
+
+    def drain(self) -> list[Publish]:
+        """Take what has collected."""
+        pending, self._pending = self._pending, []
+        return pending

@@ -1,0 +1,52 @@
+"""The names of all topics of the MQTT contract. Pure."""
+
+from typing import NamedTuple
+
+ONLINE, OFFLINE = b"online", b"offline"
+"""The two values of every availability topic."""
+
+
+class Topics(NamedTuple):
+    """The topics below a base. An id of `+` gives the filter for all."""
+
+    base: str
+
+    def tickets(self, board: str) -> str:
+        """Name the snapshot of a board."""
+        return f"{self.base}/tickets/{board}"
+
+    def poller(self, poller: str) -> "Own":
+        """Name the topics of a poller."""
+        return Own(f"{self.base}/pollers/{poller}")
+
+    def node(self, node: str) -> "Own":
+        """Name the topics of a node."""
+        return Own(f"{self.base}/nodes/{node}")
+
+
+class Own(NamedTuple):
+    """The topics of one node or poller."""
+
+    base: str
+
+    @property
+    def availability(self) -> str:
+        """Online or offline, retained."""
+        return f"{self.base}/availability"
+
+    @property
+    def status(self) -> str:
+        """How it is, retained."""
+        return f"{self.base}/status"
+
+    def strip(self, strip: str) -> str:
+        """Name what a strip of a node shows, retained."""
+        return f"{self.base}/strips/{strip}"
+
+    def request(self, what: str) -> str:
+        """Name what it is asked to do."""
+        return f"{self.base}/request/{what}"
+
+    def response(self, what: str) -> str:
+        """Name the answer to a request."""
+        return f"{self.base}/response/{what}"

@@ -1,0 +1,164 @@
+"""The real parts that tests work with: a mosquitto, an observer beside it, and our own programs as processes."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+from apimon_node.demo import broker as demo_broker
+
+PATIENCE = 20.0
+"""Seconds that a test waits for what must come; the machines are shared and slow."""
+
+
+def wait_until(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
+    """Wait for something that other processes do; give what it is."""
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        if value := condition():
+            return value
+        time.sleep(0.01)
+    raise AssertionError(f"waited {patience:g} s for {what}")
+
+
+class Mosquitto:
+    """A real broker on a free port, which can be killed and started again on the same."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = demo_broker.free_port()
+
+    def start(self) -> None:
+        mosquitto = demo_broker.find_mosquitto()
+        assert mosquitto, "mosquitto is missing: make test installs it"
+        command = demo_broker.command(self.port, self._folder, mosquitto)
+        self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        demo_broker.wait_for(self.port, self._process)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self._process
+        self._process.send_signal(number)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+
+class Observer:
+    """An independent client that sees all that is published, and publishes for the test."""
+
+    def __init__(self, port: int, topic: str = "apimon/#") -> None:
+        self.messages: list[tuple[str, bytes, bool]] = []
+        self.latest: dict[str, bytes] = {}
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+        self._client.on_connect = lambda client, *_: client.subscribe(topic, qos=1)
+        self._client.on_message = self._on_message
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+
+    def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
+        self.messages.append((message.topic, bytes(message.payload), message.retain))
+        self.latest[message.topic] = bytes(message.payload)
+
+    def publish(self, topic: str, payload: bytes | str | dict[str, Any], *, retain: bool = True) -> None:
+        raw = json.dumps(payload) if isinstance(payload, dict) else payload
+        self._client.publish(topic, raw, qos=1, retain=retain).wait_for_publish(PATIENCE)
+
+    def flood(self, topic: str, payload: str, times: int) -> None:
+        """Publish the same again and again, and wait only for the last."""
+        for _ in range(times):
+            last = self._client.publish(topic, payload, qos=0)
+        last.wait_for_publish(PATIENCE)
+
+    def json(self, topic: str) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self.latest.get(topic) or b"{}")
+        return content
+
+    def wait_for(self, topic: str, payload: bytes) -> None:
+        wait_until(lambda: self.latest.get(topic) == payload, f"{payload!r} on {topic}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+class Program:
+    """One of our commands as a process. Its outputs go to files, read as text."""
+
+    def __init__(
+        self, folder: Path, *args: str, stdout: int | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._out, self._err = folder / f"{args[0]}.out", folder / f"{args[0]}.err"
+        with self._out.open("wb") as out, self._err.open("wb") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "apimon_node", *args],
+                stdin=subprocess.DEVNULL,
+                stdout=out if stdout is None else stdout,
+                stderr=err,
+                env=os.environ | (environment or {}),
+            )
+
+    @property
+    def out(self) -> str:
+        return self._out.read_text(encoding="utf-8")
+
+    @property
+    def err(self) -> str:
+        return self._err.read_text(encoding="utf-8")
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
+        """Send a signal; give the exit code, and the seconds that it took."""
+        start = time.monotonic()
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE), time.monotonic() - start
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(5)
+            self.process.kill()
+            self.process.wait()
+
+
+NODE_CONFIG = """\
+mqtt: {{host: 127.0.0.1, port: {port}{mqtt}}}
+node: {{id: hall}}
+strips:
+  - {{name: ops, driver: {driver}, pixels: 10, boards: [ops]}}
+looks:
+  - {{match: {{status: A}}, color: red}}
+  - {{match: {{status: B}}, color: lime}}
+  - {{match: {{status: C}}, color: blue}}
+"""
+
+
+def node_config(folder: Path, port: int, *, driver: str = "terminal", mqtt: str = "") -> str:
+    """Write a node's configuration; give its path."""
+    path = folder / "node.yaml"
+    path.write_text(NODE_CONFIG.format(port=port, driver=driver, mqtt=mqtt), encoding="utf-8")
+    return str(path)
