@@ -1,0 +1,350 @@
+"""The node's decisions: events in, frames and messages out. Pure: it knows no clock, socket or driver."""
+
+import math
+import re
+import shlex
+from collections.abc import Callable
+
+from apimon_node import __version__, wire
+from apimon_node.display import Display
+from apimon_node.errors import PayloadError, StripError
+from apimon_node.faults import Faults, Remark
+from apimon_node.instant import Instant, WallClock
+from apimon_node.mqtt.messages import Down, Event, Message, Publish, Refused, Up
+from apimon_node.mqtt.outbox import Outbox
+from apimon_node.mqtt.topics import OFFLINE, ONLINE, Topics
+from apimon_node.picture.effects import period
+from apimon_node.picture.layout import lay_out
+from apimon_node.picture.looks import group
+from apimon_node.picture.painting import Status
+from apimon_node.pollers import Pollers
+from apimon_node.settings import Settings
+from apimon_node.tickets import snapshot
+from apimon_node.tickets.board import Board
+
+GRACE = 1.0
+"""Seconds that a connection may be missing, or the retained tickets may take to come, before it is called a fault."""
+
+IDENTIFY_SECONDS = 5.0
+
+COUNTERS_EVERY = 300.0
+"""Seconds between two messages in which nothing but counters changed. They ride on a wake-up that happens anyway."""
+
+BURST = 2
+"""Updates that may follow another at once after a while of quiet: a connection, then what the broker had kept."""
+
+WHAT = re.compile(r"[a-z0-9_-]{1,64}")
+"""What can be requested: an id. The answer's topic is longer than the request's, and topics have an end."""
+
+
+class Node:
+    """Takes events, knows what is true, and says what to show and publish, and when it must be asked again.
+
+    Nothing is worked out more often than every render interval: a flood of messages costs two frames a second.
+    """
+
+    def __init__(self, settings: Settings, now: Instant) -> None:
+        assert settings.node is not None
+        self._settings = settings
+        self._pace = settings.node.render_interval
+        self._topics = Topics(settings.mqtt.base_topic)
+        self._own = self._topics.node(settings.node.id)
+        self._displays = {strip.name: Display(strip, settings.node) for strip in settings.strips}
+        self._boards = {name: Board(name) for strip in settings.strips for name in strip.boards}
+        self._boards_by_topic = {self._topics.tickets(name): board for name, board in self._boards.items()}
+        self._pollers = Pollers(self._topics, self._boards)
+        self._unread: dict[str, tuple[Message, Instant]] = {}
+        self._faults = Faults()
+        self._outbox = Outbox()
+        self._requests: dict[str, Callable[[Instant], None]] = {"identify": self._identify, "refresh": self._refresh}
+        self._up_since: float | None = None
+        self._down_since = now.monotonic
+        self._down_reason = "not connected yet"
+        self._identify_until = -math.inf
+        self._started = now.wall
+        self._clock = WallClock(now)
+        self._stale_at = -math.inf  # when the last update stops being true; what comes in makes it now
+        self._not_before = -math.inf
+        self._told: object = None
+        self._told_at = -math.inf
+
+    # What the node listens to, and says at its end
+
+    @property
+    def subscriptions(self) -> tuple[str, ...]:
+        """The topic filters that it listens to."""
+        pollers = self._topics.poller("+")
+        return (*self._boards_by_topic, pollers.availability, pollers.status, self._own.request("+"))
+
+    @property
+    def will(self) -> Publish:
+        """What the broker shall say when the node is gone."""
+        return Publish(self._own.availability, OFFLINE)
+
+    def farewell(self) -> dict[str, bytes]:
+        """Say that it goes; answer the last frame of each strip: dark."""
+        self._outbox.state(self._own.availability, OFFLINE)
+        return {name: display.dark() for name, display in self._displays.items()}
+
+    # Events in
+
+    def receive(self, event: Event, now: Instant) -> None:
+        """Take in what came from the broker."""
+        match event:
+            case Message() if event.topic.startswith(self._own.request("")):
+                self._take_request(event, now)
+            case Message():
+                self._unread[event.topic] = (event, now)  # of a flood only the last one is worth reading
+            case Up():
+                self._up_since = now.monotonic
+                self._faults.remark(f"connected to {event.broker} by MQTT {event.protocol}")
+                self._faults.clear("access")
+                for topic in event.denied:
+                    self._faults.set("access", topic, _denied("read", topic), now)
+                self._say_all()
+            case Refused():
+                self._faults.set("access", event.topic, _denied("write", event.topic), now)
+            case Down():
+                if self._up_since is not None:
+                    self._up_since, self._down_since = None, now.monotonic
+                self._down_reason = event.reason
+        self._stale_at = now.monotonic
+
+    def frame_shown(self, strip: str, frame: bytes, now: Instant) -> None:
+        """Note that a driver took a frame."""
+        self._displays[strip].shown(frame, now)
+        if "strip" in self._faults:
+            self._faults.set("strip", strip, None, now)
+            self._stale_at = now.monotonic
+
+    def frame_failed(self, strip: str, error: StripError, now: Instant) -> None:
+        """Note that a driver did not take a frame."""
+        display = self._displays[strip]
+        again = now.wall + display.failed(str(error), now) - now.monotonic
+        text = f"strip {strip}: {error}"
+        self._faults.set("strip", strip, text, now, attempts=display.screen.attempts, retry_at=again)
+        self._stale_at = now.monotonic
+
+    # Decisions out
+
+    def frames(self, now: Instant) -> dict[str, bytes]:
+        """Give the frame that is due now for each strip that needs one."""
+        self._update(now)
+        due = ((name, display.due(now)) for name, display in self._displays.items())
+        return {name: frame for name, frame in due if frame is not None}
+
+    def outbox(self, now: Instant) -> list[Publish]:
+        """Take what is to be published."""
+        self._update(now)
+        return self._outbox.drain()
+
+    def remarks(self) -> list[Remark]:
+        """Take the lines for the log."""
+        return self._faults.remarks()
+
+    def deadline(self) -> float:
+        """When (monotonic seconds) it has to be asked again though nothing came in."""
+        update = max(self._stale_at, self._not_before)
+        return min(update, *(display.deadline() for display in self._displays.values()))
+
+    def summary(self) -> str:
+        """One line on how it is, for people."""
+        tickets = sum(len(board.snapshot.tickets) for board in self._boards.values() if board.snapshot)
+        faults = "; ".join(fault.text for fault in self._faults)
+        return f"{tickets} tickets" + (f"; {faults}" if faults else "")
+
+    # What came
+
+    def _take(self, message: Message, now: Instant) -> None:
+        board = self._boards_by_topic.get(message.topic)
+        if board is None:
+            self._pollers.take(message)
+            return
+        text = None
+        try:
+            self._take_tickets(board, message.payload, now)
+        except PayloadError as err:
+            text = f"board {board.name}: refused: {err}"
+        self._faults.set("payload", board.name, text, now)
+
+    def _take_tickets(self, board: Board, payload: bytes, now: Instant) -> None:
+        if payload:
+            board.apply(snapshot.parse(payload), now)
+        else:
+            board.forget()
+
+    def _take_request(self, message: Message, now: Instant) -> None:
+        what = message.topic.removeprefix(self._own.request(""))
+        if not WHAT.fullmatch(what):
+            self._faults.remark(f"ignored the request {wire.describe(what)}: that is no id", bad=True)
+            return
+        if message.retained:
+            mqtt = self._settings.mqtt
+            clear = f"mosquitto_pub -h {mqtt.host} -p {mqtt.port} -t {shlex.quote(message.topic)} -n -r"
+            self._faults.remark(f"ignored the retained request {what}; clear it with: {clear}", bad=True)
+            return
+        answer: dict[str, object] = {"status": "ok"}
+        try:
+            request = _request(message.payload)
+            answer |= request
+            self._do(what)(now)
+        except PayloadError as err:
+            answer |= {"status": "error", "error": str(err)}
+        self._outbox.once(self._own.response(what), wire.dump(answer))
+
+    def _do(self, what: str) -> Callable[[Instant], None]:
+        if what not in self._requests:
+            raise PayloadError(f"unknown request {what}: expected {' or '.join(self._requests)}")
+        return self._requests[what]
+
+    def _identify(self, now: Instant) -> None:
+        self._identify_until = now.monotonic + max(IDENTIFY_SECONDS, 2 * period(self._pace))
+
+    def _refresh(self, _now: Instant) -> None:
+        for display in self._displays.values():
+            display.screen.forget()
+        self._say_all()
+
+    def _say_all(self) -> None:
+        """Publish everything that is retained, whether the broker should still have it or not."""
+        self._outbox.forget()
+        self._outbox.state(self._own.availability, ONLINE)
+        self._told_at = -math.inf
+
+    # What follows from it
+
+    def _update(self, now: Instant) -> None:
+        """Work out faults, pictures and messages anew, where something may have changed."""
+        if jump := self._clock.jump(now):
+            self._started += jump
+            self._faults.shift(jump)
+            self._stale_at = now.monotonic
+        if now.monotonic < max(self._stale_at, self._not_before):
+            return
+        self._not_before = max(self._not_before, now.monotonic - BURST * self._pace) + self._pace
+        unread, self._unread = self._unread, {}
+        for message, at in unread.values():
+            self._take(message, at)
+        self._update_faults(now)
+        for name, display in self._displays.items():
+            self._draw(display, now)
+            if (content := display.content()) is not None:
+                self._outbox.state(self._own.strip(name), wire.dump(content))
+        self._tell_status(now)
+        self._stale_at = self._next_change(now)
+
+    def _next_change(self, now: Instant) -> float:
+        """When what was worked out at `now` stops being true by itself."""
+        connection = self._down_since if self._up_since is None else self._up_since
+        ends = (connection + GRACE, self._identify_until, self._told_at + COUNTERS_EVERY)
+        changes = [board.deadline(now) for board in self._boards.values()]
+        return min([*changes, *(end for end in ends if end > now.monotonic)], default=math.inf)
+
+    def _update_faults(self, now: Instant) -> None:
+        settled = self._settled(now)
+        offline = self._up_since is None and settled
+        self._faults.set("broker", "", self._down_reason if offline else None, now)
+        for name, board in self._boards.items():
+            known = board.snapshot is not None
+            text = None
+            if known and board.expired(now):
+                text = f"board {name}: its tickets have expired, and nobody has published new ones"
+            elif not known and self._up_since is not None and settled:
+                text = f"board {name}: nobody has published tickets yet"
+            self._faults.set("stale", name, text, now)
+            source = board.snapshot.source if board.snapshot else None
+            for fault, trouble in self._pollers.troubles(source, name).items():
+                self._faults.set(fault, name, trouble.text, now, code=trouble.code)
+        self._update_refusals(now)
+
+    def _update_refusals(self, now: Instant) -> None:
+        """Raise and clear the faults of messages from the pollers that feed our boards; others do not matter."""
+        sources = {board.snapshot.source for board in self._boards.values() if board.snapshot}
+        refusals = self._pollers.refusals(source for source in sources if source)
+        for fault in self._faults:
+            if fault.name == "payload" and fault.subject not in self._boards and fault.subject not in refusals:
+                self._faults.set("payload", fault.subject, None, now)
+        for subject, text in refusals.items():
+            self._faults.set("payload", subject, text, now)
+
+    def _draw(self, display: Display, now: Instant) -> None:
+        boards = [self._boards[name] for name in display.settings.boards]
+        if not self._settled(now) and any(board.snapshot is None for board in boards):
+            return  # the first frame starts the render interval: let it be one with tickets
+        tickets = [ticket for board in boards for ticket in board.tickets(now)]
+        groups, unmatched = group(self._settings.looks, tickets)
+        display.show(
+            lay_out(groups, display.settings.pixels, self._settings.overdue_effect),
+            status=self._status_of(display),
+            dimmed=any(board.expired(now) for board in boards),
+            identify=now.monotonic < self._identify_until,
+            unmatched=unmatched,
+        )
+
+    def _status_of(self, display: Display) -> Status:
+        if "strip" in self._faults:
+            return Status.ERROR
+        # A refused payload is not among them: nothing is out of reach, and the tickets shown still hold.
+        boards = display.settings.boards
+        bad = any(
+            fault.name in {"broker", "access"}
+            or (fault.name in {"stale", "poller", "jira"} and fault.subject in boards)
+            for fault in self._faults
+        )
+        return Status.CONNECTION if bad else Status.OK
+
+    def _tell_status(self, now: Instant) -> None:
+        boards = {name: self._board_report(board, now) for name, board in self._boards.items()}
+        faults = [fault.report() for fault in self._faults]
+        state = self._state(now)
+        limited = [display.report()["limited"] for display in self._displays.values()]
+        told = (state, faults, boards, limited, self._started)
+        if told == self._told and now.monotonic < self._told_at + COUNTERS_EVERY:
+            return
+        self._told, self._told_at = told, now.monotonic
+        status = {
+            "state": state,
+            "faults": faults,
+            "strips": {name: display.report() for name, display in self._displays.items()},
+            "boards": boards,
+            "started_at": wire.format_time(int(self._started)),
+            "version": __version__,
+        }
+        self._outbox.state(self._own.status, wire.dump(status))
+
+    def _settled(self, now: Instant) -> bool:
+        """Tell whether the connection has been as it is for longer than the grace."""
+        return now.monotonic >= (self._down_since if self._up_since is None else self._up_since) + GRACE
+
+    def _state(self, now: Instant) -> str:
+        if "strip" in self._faults:
+            return "error"
+        if any(True for _ in self._faults):
+            return "degraded"
+        unknown = any(board.snapshot is None for board in self._boards.values())
+        return "starting" if unknown and not self._settled(now) else "ok"
+
+    def _board_report(self, board: Board, now: Instant) -> dict[str, object]:
+        tickets = board.tickets(now)
+        at = None if board.snapshot is None else board.snapshot.at
+        return {
+            "tickets": len(tickets),
+            "overdue": sum(overdue for _, overdue in tickets),
+            "stale": board.stale(now),
+            "at": None if at is None else wire.format_time(at),
+        }
+
+
+def _denied(what: str, topic: str) -> str:
+    return f"the broker refuses to let this node {what} {topic}: check its access list"
+
+
+def _request(payload: bytes) -> dict[str, object]:
+    """Read what comes with a request: nothing, or an object. Give of it what the answer echoes."""
+    request = wire.load(payload) if payload else {}
+    if not isinstance(request, dict):
+        raise PayloadError(f"expected nothing or an object, got {wire.describe(request)}")
+    transaction = request.get("transaction")
+    if isinstance(transaction, bool | dict | list):
+        raise PayloadError(f"transaction: expected text or a number, got {wire.describe(transaction)}")
+    return {} if transaction is None else {"transaction": transaction}
