@@ -1,0 +1,1 @@
+"""Jira: what to ask and to publish (pure), and the client around python-jira."""
