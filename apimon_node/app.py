@@ -1,0 +1,111 @@
+"""The node as a program: wiring, the turn, and the clock. Everything that decides is in node.py."""
+
+import logging
+import os
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from typing import Protocol
+
+from apimon_node import credentials
+from apimon_node.errors import BrokerError, StripError
+from apimon_node.faults import Remark
+from apimon_node.instant import Instant
+from apimon_node.mqtt.link import Link
+from apimon_node.mqtt.messages import Down, Publish, Refused
+from apimon_node.node import Node
+from apimon_node.service import Service
+from apimon_node.settings import Settings
+from apimon_node.strip.drivers import Driver, open_drivers
+
+log = logging.getLogger("apimon_node")
+
+PUBLISH_TIMEOUT = 30.0
+"""Seconds that one message by hand may take."""
+
+
+def clock() -> Instant:
+    """Read both clocks: the only place that does so for the node and the poller."""
+    return Instant(time.monotonic(), time.time())
+
+
+def run_node(settings: Settings) -> None:
+    """Be a node until a signal says to stop."""
+    assert settings.node is not None
+    node = Node(settings, clock())
+    with ExitStack() as stack:
+        service = stack.enter_context(Service())
+        drivers = open_drivers(settings.strips, stack)
+        link = stack.enter_context(
+            link_to_broker(settings, f"apimon-node-{settings.node.id}", node.will, node.subscriptions)
+        )
+        service.ready()
+        while not service.stopping:
+            _node_turn(node, drivers, link, service)
+        for name, frame in node.farewell().items():
+            _show(node, name, drivers[name], frame)
+        pass_on(node, link)
+    log.info("stopped")
+
+
+def _node_turn(node: Node, drivers: Mapping[str, Driver], link: Link, service: Service) -> None:
+    """Show what is due, say what is new, and sleep until something comes in or falls due."""
+    for name, frame in node.frames(clock()).items():
+        _show(node, name, drivers[name], frame)
+    pass_on(node, link)
+    if service.managed:
+        service.status(node.summary())
+    service.alive()
+    for event in link.wait(min(node.deadline(), service.deadline()), service):
+        node.receive(event, clock())
+
+
+def _show(node: Node, name: str, driver: Driver, frame: bytes) -> None:
+    try:
+        driver.show(frame)
+    except StripError as err:
+        node.frame_failed(name, err, clock())
+    else:
+        node.frame_shown(name, frame, clock())
+
+
+def publish(settings: Settings, message: Publish) -> None:
+    """Publish one message and wait until the broker has it. Raises BrokerError."""
+    until = time.monotonic() + PUBLISH_TIMEOUT
+    with link_to_broker(settings, f"apimon-publish-{os.getpid()}", None, ()) as link:
+        link.publish(message)
+        while link.unsent and time.monotonic() < until:
+            for event in link.wait(until):
+                if isinstance(event, Down):
+                    raise BrokerError(event.reason)
+                if isinstance(event, Refused):
+                    raise BrokerError(f"the broker refuses to let us write {event.topic}: check its access list")
+        if link.unsent:
+            raise BrokerError(f"the broker did not confirm the message within {PUBLISH_TIMEOUT:.0f} s")
+
+
+def link_to_broker(settings: Settings, client_id: str, will: Publish | None, subscriptions: Sequence[str]) -> Link:
+    """Make the link that the configuration asks for. Its password is read at each connection."""
+    password = partial(credentials.read, "mqtt-password", settings.mqtt.password_file)
+    return Link(settings.mqtt, client_id=client_id, will=will, subscriptions=subscriptions, password=password)
+
+
+class Program(Protocol):
+    """What decides, and has something to say: a node or a poller."""
+
+    def outbox(self, now: Instant, /) -> list[Publish]:
+        """Take what is to be published."""
+        ...
+
+    def remarks(self) -> list[Remark]:
+        """Take the lines for the log."""
+        ...
+
+
+def pass_on(program: Program, link: Link) -> None:
+    """Send what the program has to say, to the broker and to the log."""
+    for message in program.outbox(clock()):
+        link.publish(message)
+    for remark in program.remarks():
+        log.log(logging.WARNING if remark.bad else logging.INFO, remark.text)

@@ -1,0 +1,160 @@
+"""The commands of apimon-node. Exit codes: 0 well, 1 it failed, 2 wrong configuration or arguments, 70 a bug."""
+
+import argparse
+import logging
+import os
+import re
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+from apimon_node import __version__, config, values, wire
+from apimon_node.errors import ApimonError, ConfigError, PayloadError
+from apimon_node.mqtt.messages import Publish
+from apimon_node.mqtt.topics import Topics
+from apimon_node.settings import Settings
+from apimon_node.tickets import snapshot
+
+FAILED, USAGE, BUG = 1, 2, 70
+"""Exit codes; 70 is EX_SOFTWARE of sysexits.h."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; answer the exit code."""
+    args = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", handlers=[_Stderr()])
+    try:
+        args.run(args)
+    except ConfigError as err:
+        print(err, file=sys.stderr)
+        return USAGE
+    except ApimonError as err:
+        print(f"apimon-node: {err}", file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:
+        # Whoever read our output has enough. Python would complain once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception:
+        logging.critical("this is a bug in apimon-node:", exc_info=True)  # noqa: LOG015 - no module owns it
+        return BUG
+    return 0
+
+
+class _Stderr(logging.StreamHandler[TextIO]):
+    """Logs to what is sys.stderr at the moment: while a strip is drawn in the terminal, lines go above it."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]  # read anew at each line
+        return sys.stderr
+
+
+def _run(args: argparse.Namespace) -> None:
+    from apimon_node.app import run_node  # noqa: PLC0415 - `check` needs no broker
+
+    settings = _settings(args)
+    if not settings.strips:
+        raise ConfigError("strips: is missing: a node needs a strip to light")
+    run_node(settings)
+
+
+def _poll(args: argparse.Namespace) -> None:
+    from apimon_node.poller.app import run_poller  # noqa: PLC0415 - as above
+
+    settings = _settings(args)
+    if settings.poller is None:
+        raise ConfigError("poller: is missing: a poller needs a Jira to ask")
+    run_poller(settings)
+
+
+def _check(args: argparse.Namespace) -> None:
+    from apimon_node.explain import explain  # noqa: PLC0415 - as above
+
+    for line in explain(_settings(args)):
+        print(line)
+
+
+def _publish(args: argparse.Namespace) -> None:
+    from apimon_node.app import publish  # noqa: PLC0415 - as above
+
+    settings = _settings(args)
+    topic = Topics(settings.mqtt.base_topic).tickets(_board(args.board))
+    publish(settings, Publish(topic, _counts(args.counts)))
+    print(f"published to {args.board}")
+
+
+def _demo(args: argparse.Namespace) -> None:
+    from apimon_node.demo.demo import run  # noqa: PLC0415 - as above
+
+    run(args.seconds)
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    settings, warnings = config.load(args.config)
+    for warning in warnings:
+        print(f"{warning} (warning)", file=sys.stderr)
+    return settings
+
+
+def _board(name: str) -> str:
+    try:
+        return values.identifier(name)
+    except ValueError as err:
+        raise ConfigError(f"board: expected {err}, got {name!r}") from None
+
+
+def _counts(arguments: Sequence[str]) -> bytes:
+    """Make the snapshot, and hold it against the contract before anybody else does."""
+    counts = [_count(argument) for argument in arguments]
+    if len(dict(counts)) != len(counts):
+        raise ConfigError(f"expected each status once, got {' '.join(arguments)}")
+    try:
+        payload = wire.dump({"counts": dict(counts), "at": wire.format_time(int(time.time()))})
+        snapshot.parse(payload)
+    except (PayloadError, UnicodeEncodeError) as err:
+        raise ConfigError(str(err)) from None
+    return payload
+
+
+def _count(argument: str) -> tuple[str, dict[str, int]]:
+    """Read STATUS=TOTAL or STATUS=TOTAL/OVERDUE."""
+    status, _, numbers = argument.rpartition("=")
+    total, _, overdue = numbers.partition("/")
+    if not status or not re.fullmatch(r"\d{1,9}(/\d{1,9})?", numbers):
+        raise ConfigError(
+            f"expected STATUS=NUMBER or STATUS=NUMBER/OVERDUE such as 'In Progress=2/1', got {argument!r}"
+        )
+    return status, {"total": int(total), "overdue": int(overdue or 0)}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="apimon-node", description="A wall light for tickets.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--config", type=Path, metavar="FILE", help="default: ./config.yaml, then /etc/apimon/config.yaml"
+    )
+    for name, run, text in (
+        ("run", _run, "be a node: show the boards on its strips"),
+        ("poll", _poll, "be a poller: publish the boards from Jira"),
+        ("check", _check, "say what the configuration means, or what is wrong with it"),
+    ):
+        commands.add_parser(name, parents=[common], help=text, description=text).set_defaults(run=run)
+    text = "publish the tickets of a board by hand, as numbers"
+    publish = commands.add_parser("publish", parents=[common], help=text, description=text)
+    publish.add_argument("board")
+    publish.add_argument(
+        "counts", nargs="+", metavar="STATUS=NUMBER[/OVERDUE]", help="such as Open=3 or 'In Progress=2/1'"
+    )
+    publish.set_defaults(run=_publish)
+    text = "try it: a broker, a Jira that lives, a poller and a node, all on this machine"
+    demo = commands.add_parser("demo", help=text, description=text)
+    demo.add_argument("--seconds", type=float, metavar="N", help="end after so many seconds")
+    demo.set_defaults(run=_demo)
+    return parser

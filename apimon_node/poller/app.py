@@ -1,0 +1,77 @@
+"""The poller as a program: wiring, and its turn. Everything that decides is in poller.py."""
+
+import logging
+import math
+from contextlib import ExitStack
+from functools import partial
+from typing import NamedTuple
+
+from apimon_node import credentials
+from apimon_node.app import clock, link_to_broker, pass_on
+from apimon_node.background import Background
+from apimon_node.errors import JiraError
+from apimon_node.poller.client import JiraClient
+from apimon_node.poller.issues import FIELDS, tickets
+from apimon_node.poller.poller import Poller
+from apimon_node.service import Service
+from apimon_node.settings import AuthType, BoardSettings, PollerSettings, Settings
+from apimon_node.tickets.snapshot import Ticket
+
+log = logging.getLogger("apimon_node")
+
+
+def run_poller(settings: Settings) -> None:
+    """Be a poller until a signal says to stop. Jira is asked beside the loop: it may take as long as its time-out."""
+    assert settings.poller is not None
+    poller = Poller(settings, clock())
+    with ExitStack() as stack:
+        service = stack.enter_context(Service())
+        asking: Background[Outcome] = Background("jira")
+        stack.callback(asking.close)
+        link = stack.enter_context(link_to_broker(settings, f"apimon-poller-{settings.poller.id}", poller.will, ()))
+        client = _jira_client(settings.poller)
+        service.ready()
+        while not service.stopping:
+            if asking.over:
+                _take_outcome(poller, asking.outcome())
+            if not asking.busy and (board := poller.due(clock())):
+                asking.start(partial(_ask, client, board))
+            pass_on(poller, link)
+            if service.managed:
+                service.status(poller.summary())
+            service.alive()
+            until = math.inf if asking.busy else poller.deadline()
+            for event in link.wait(min(until, service.deadline()), service, asking):
+                poller.receive(event, clock())
+        poller.farewell()
+        pass_on(poller, link)
+    log.info("stopped")
+
+
+class Outcome(NamedTuple):
+    """What came of asking for a board: its tickets, or why not; `at` by Jira's clock (seconds since 1970), if told."""
+
+    board: BoardSettings
+    answer: tuple[Ticket, ...] | JiraError
+    at: float | None = None
+
+
+def _ask(client: JiraClient, board: BoardSettings) -> Outcome:
+    try:
+        found = client.search(board.jql, FIELDS)
+        return Outcome(board, tickets(found.issues, board.overdue_after), found.server_time)
+    except JiraError as err:
+        return Outcome(board, err)
+
+
+def _take_outcome(poller: Poller, outcome: Outcome) -> None:
+    now = clock()
+    if isinstance(outcome.answer, JiraError):
+        poller.failed(outcome.board, outcome.answer, now)
+    else:
+        poller.answered(outcome.board, outcome.answer, now.wall if outcome.at is None else outcome.at, now)
+
+
+def _jira_client(settings: PollerSettings) -> JiraClient:
+    name = "jira-password" if settings.jira.auth.type is AuthType.BASIC else "jira-token"
+    return JiraClient(settings.jira, lambda: credentials.read(name, settings.jira.auth.secret_file) or "")

@@ -1,0 +1,196 @@
+"""`apimon-node poll` as a process: a real broker, a Jira over real HTTP, and a node that shows what comes of it."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from parts import Mosquitto, Observer, Program, node_config, wait_until
+
+from apimon_node.demo.jira import Account, Answer, Fault, Hang, JiraServer
+from apimon_node.demo.site import Site
+from apimon_node.tickets import snapshot
+
+TOKEN = "s3cret-token"
+STATUS = "apimon/pollers/main/status"
+AVAILABILITY = "apimon/pollers/main/availability"
+TICKETS = "apimon/tickets/ops"
+
+CONFIG = """\
+mqtt: {{host: 127.0.0.1, port: {port}, protocol: 3.1.1}}
+poller:
+  interval: 1s
+  valid_for: 1h
+  jira: {{url: '{jira}', timeout: 2s, auth: {auth}}}
+boards:
+  - {{name: ops, jql: project = OPS AND statusCategory != Done, overdue_after: {{Open: 1h}}}}
+"""
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+@pytest.fixture
+def jira(site: Site) -> Iterator[JiraServer]:
+    with JiraServer(site, cloud=False, account=Account("me@example.com", TOKEN)) as server:
+        yield server
+
+
+def poller(folder: Path, broker: Mosquitto, jira: JiraServer, auth: str = "{type: pat}") -> Program:
+    config = folder / "poller.yaml"
+    config.write_text(CONFIG.format(port=broker.port, jira=jira.url, auth=auth), encoding="utf-8")
+    return Program(folder, "poll", "--config", str(config), environment={"APIMON_JIRA_TOKEN": TOKEN})
+
+
+def board(observer: Observer) -> dict[str, Any]:
+    boards: dict[str, Any] = observer.json(STATUS).get("boards", {})
+    report: dict[str, Any] = boards.get("ops", {})
+    return report
+
+
+@pytest.mark.parametrize(
+    ("cloud", "auth"), [(False, "{type: pat}"), (True, "{type: api_token, user: me@example.com}")], ids=["DC", "Cloud"]
+)
+def test_from_jira_to_the_strip(
+    tmp_path: Path, broker: Mosquitto, observer: Observer, jira: JiraServer, site: Site, *, cloud: bool, auth: str
+) -> None:
+    now = time.time()
+    site.create("fresh", now)
+    site.create("old", now - 7200)
+    site.create("done", now, status="Done")
+    jira.cloud = cloud
+    config = node_config(tmp_path, broker.port)
+    Path(config).write_text(Path(config).read_text().replace("status: A", "status: Open"))
+    with poller(tmp_path, broker, jira, auth) as program, Program(tmp_path, "run", "--config", config):
+        strip = wait_until(lambda: observer.json("apimon/nodes/hall/strips/ops"), "the strip")
+        assert strip["pixels"][:3] == ["ff0000", "ff0000", "000000"]
+        assert strip["effects"][:2] == [None, "pulse"]
+
+        site.move("OPS-1", "Done", time.time())
+        moved = time.monotonic()
+        wait_until(lambda: observer.json("apimon/nodes/hall/strips/ops")["pixels"][1] == "000000", "the change")
+        assert time.monotonic() - moved < 10
+
+        assert TOKEN not in program.err + program.out
+        assert all(TOKEN.encode() not in payload for _, payload, _ in observer.messages)
+
+
+def test_the_snapshot_has_what_the_contract_names_and_no_more(
+    tmp_path: Path, broker: Mosquitto, observer: Observer, jira: JiraServer, site: Site
+) -> None:
+    site.create("a secret summary", 1_795_435_200.0, assignee="Ada", labels=("hush",))
+    with poller(tmp_path, broker, jira):
+        raw = wait_until(lambda: observer.latest.get(TICKETS), "the snapshot")
+
+    content = json.loads(raw)
+    assert content["tickets"] == [
+        {
+            "key": "OPS-1",
+            "status": "Open",
+            "category": "new",
+            "priority": "Medium",
+            "created": "2026-11-23T12:00:00Z",
+            "due": "2026-11-23T13:00:00Z",
+        }
+    ]
+    assert content["source"] == "main"
+    parsed = snapshot.parse(raw)
+    assert parsed.at is not None
+    assert parsed.valid_until == parsed.at + 3600
+
+
+def test_nothing_is_published_again_while_nothing_changes_but_the_status(
+    tmp_path: Path, broker: Mosquitto, observer: Observer, jira: JiraServer, site: Site
+) -> None:
+    site.create("one", time.time())
+    with poller(tmp_path, broker, jira):
+        wait_until(lambda: len([topic for topic, _, _ in observer.messages if topic == STATUS]) >= 4, "some polls")
+
+    assert len([topic for topic, _, _ in observer.messages if topic == TICKETS]) == 1
+
+
+FAULTS: dict[str, Fault] = {
+    "auth": Answer(401),
+    "query": Answer(400, body=b'{"errorMessages":["no such field"],"errors":{}}'),
+    "rate_limited": Answer(429),
+    "error": Answer(503),
+    "offline": Hang(30),
+}
+
+
+@pytest.mark.parametrize("state", FAULTS)
+def test_a_failure_is_told_and_the_last_snapshot_stays_until_jira_is_back(
+    tmp_path: Path, broker: Mosquitto, observer: Observer, jira: JiraServer, site: Site, state: str
+) -> None:
+    site.create("one", time.time())
+    with poller(tmp_path, broker, jira) as program:
+        wait_until(lambda: TICKETS in observer.latest, "the snapshot")
+        before = observer.latest[TICKETS]
+        jira.fail(FAULTS[state])
+        wait_until(lambda: board(observer).get("state") == state, f"the state {state}")
+        assert board(observer)["detail"]
+        assert observer.latest[TICKETS] == before
+
+        jira.heal()
+        site.create("two", time.time())
+        wait_until(lambda: board(observer).get("state") == "ok", "the recovery")
+        wait_until(lambda: observer.latest[TICKETS] != before, "the new snapshot")
+        assert program.err.count("jira ops: well again") == 1
+
+
+def test_a_killed_poller_is_told_by_its_will_and_the_node_shows_it(
+    tmp_path: Path, broker: Mosquitto, observer: Observer, jira: JiraServer, site: Site
+) -> None:
+    site.create("one", time.time())
+    config = node_config(tmp_path, broker.port)
+    Path(config).write_text(Path(config).read_text().replace("status: A", "status: Open"))
+    with Program(tmp_path, "run", "--config", config) as node, poller(tmp_path, broker, jira) as program:
+        wait_until(lambda: "r........." in node.out, "the ticket")
+        program.process.kill()
+
+        observer.wait_for(AVAILABILITY, b"offline")
+        wait_until(lambda: node.out.splitlines()[-1] == "ops o.........", "the orange status pixel")
+        faults = observer.json("apimon/nodes/hall/status")["faults"]
+        assert [fault["name"] for fault in faults] == ["poller"]
+        assert observer.json("apimon/nodes/hall/strips/ops")["pixels"][0] == "ff0000"
+
+
+def test_the_broker_comes_back_without_memory_and_gets_everything_again(
+    tmp_path: Path, broker: Mosquitto, jira: JiraServer, site: Site
+) -> None:
+    site.create("one", time.time())
+    with poller(tmp_path, broker, jira):
+        with Observer(broker.port) as observer:
+            wait_until(lambda: TICKETS in observer.latest, "the snapshot")
+        broker.kill()
+        broker.start()
+        with Observer(broker.port) as observer:
+            observer.wait_for(AVAILABILITY, b"online")
+            wait_until(lambda: {TICKETS, STATUS} <= set(observer.latest), "all that is retained")
+
+
+def test_a_clean_stop_says_offline(tmp_path: Path, broker: Mosquitto, observer: Observer, jira: JiraServer) -> None:
+    with poller(tmp_path, broker, jira) as program:
+        observer.wait_for(AVAILABILITY, b"online")
+        code, seconds = program.stop()
+
+    assert code == 0
+    assert seconds < 3
+    observer.wait_for(AVAILABILITY, b"offline")
+
+
+def test_a_hanging_jira_holds_up_neither_the_broker_nor_the_end(
+    tmp_path: Path, broker: Mosquitto, observer: Observer, jira: JiraServer
+) -> None:
+    jira.fail(Hang(30))
+    with poller(tmp_path, broker, jira) as program:
+        observer.wait_for(AVAILABILITY, b"online")
+        wait_until(lambda: len(jira.requests) > 0, "the question")
+        code, seconds = program.stop()
+
+    assert code == 0
+    assert seconds < 2
