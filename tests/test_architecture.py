@@ -1,0 +1,311 @@
+"""The house: who may know whom, which modules are pure, who owns which library. The table is its documentation."""
+
+import ast
+import builtins
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import apimon_node
+from apimon_node.errors import ApimonError
+
+ROOT = Path(apimon_node.__file__).parent
+
+TABLE = """
+module           | of our own                                                 | of the world outside
+
+errors           |                                                            |
+instant          |                                                            |
+backoff          |                                                            |
+wire             | errors                                                     | datetime
+tickets.snapshot | errors wire                                                |
+tickets.board    | instant tickets.snapshot                                   |
+picture.effects  |                                                            |
+picture.looks    | picture.effects tickets.snapshot                           |
+picture.layout   | picture.effects picture.looks                              |
+picture.painting | picture.effects picture.looks picture.layout               |
+settings         | picture.effects picture.looks                              | pathlib
+explain          | picture.looks settings                                     |
+faults           | instant wire                                               |
+mqtt.messages    |                                                            |
+mqtt.topics      |                                                            |
+mqtt.outbox      | mqtt.messages                                              |
+strip.screen     | backoff                                                    |
+pollers          | errors wire mqtt.messages mqtt.topics                      |
+display          | instant settings picture.* strip.screen                    |
+node             | errors instant wire faults settings display pollers tickets.* picture.* mqtt.messages mqtt.topics mqtt.outbox |
+poller.issues    | errors wire tickets.snapshot                               | datetime
+poller.poller    | errors instant wire faults settings backoff tickets.snapshot mqtt.messages mqtt.topics mqtt.outbox |
+
+strip.memory     | errors picture.painting                                    |
+strip.terminal   | errors picture.painting                                    | select sys rich
+strip.drivers    | settings strip.memory strip.terminal                       |
+background       |                                                            | select socket threading
+mqtt.connection  | errors settings mqtt.messages                              | select socket time paho
+mqtt.link        | background backoff settings mqtt.messages mqtt.connection  | select time random
+poller.client    | errors settings                                            | socket ssl time datetime email logging jira requests
+credentials      | errors                                                     | os pathlib
+values           | picture.looks                                              | webcolors
+reading          | errors values                                              | pathlib yaml
+config           | errors settings values reading picture.* strip.drivers tickets.snapshot | pathlib
+service          |                                                            | os signal socket time
+app              | errors instant faults settings credentials service node strip.drivers mqtt.link mqtt.messages | logging os time
+poller.app       | errors settings credentials service background app poller.* tickets.snapshot | logging
+cli              | errors config settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics demo.demo | argparse logging os pathlib sys time
+__main__         | cli                                                        | sys
+demo.*           | *                                                          | *
+"""  # noqa: E501 - a table
+
+VALUES = frozenset(
+    [
+        "bisect",
+        "collections",
+        "contextlib",
+        "dataclasses",
+        "difflib",
+        "enum",
+        "functools",
+        "itertools",
+        "json",
+        "math",
+        "operator",
+        "re",
+        "shlex",
+        "types",
+        "typing",
+    ]
+)
+"""Modules of the standard library that every module may use: they hold no clock, no file, no socket, no chance."""
+
+PURE = frozenset(
+    [
+        "errors",
+        "instant",
+        "backoff",
+        "wire",
+        "tickets.snapshot",
+        "tickets.board",
+        "picture.effects",
+        "picture.looks",
+        "picture.layout",
+        "picture.painting",
+        "explain",
+        "faults",
+        "mqtt.messages",
+        "mqtt.topics",
+        "mqtt.outbox",
+        "strip.screen",
+        "pollers",
+        "display",
+        "node",
+        "poller.issues",
+        "poller.poller",
+    ]
+)
+"""What takes `now` as an argument and decides: of the world outside it may know dates as values, and nothing else."""
+
+OWNERS = {
+    "paho": {"mqtt.connection"},
+    "jira": {"poller.client"},
+    "requests": {"poller.client"},
+    "yaml": {"reading"},
+    "webcolors": {"values"},
+    "rich": {"strip.terminal", "demo.*"},
+    "amqtt": {"demo.*"},
+}
+
+ROWS = {
+    module: (frozenset(own.split()), frozenset(outside.split()))
+    for module, own, outside in ([cell.strip() for cell in line.split("|")] for line in TABLE.splitlines()[2:] if line)
+}
+
+FILES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+    for path in sorted(ROOT.rglob("*.py"))
+    if path.name != "__init__.py"
+}
+TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in FILES.items()}
+
+
+def fits(module: str, names: frozenset[str] | set[str]) -> bool:
+    """Tell whether a module is among names that may end in `*`."""
+    return module in names or f"{module.partition('.')[0]}.*" in names or "*" in names
+
+
+def row_of(module: str) -> tuple[frozenset[str], frozenset[str]]:
+    name = module if module in ROWS else f"{module.partition('.')[0]}.*"
+    assert name in ROWS, f"{module} is new: give it a row in the table"
+    return ROWS[name]
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Give the full names of all that is imported anywhere in a module."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            assert node.module is not None
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def own(module: str) -> set[str]:
+    """Give the modules of the package that a module imports."""
+    names = {name.removeprefix("apimon_node.") for name in imported(TREES[module]) if name.startswith("apimon_node.")}
+    known = {name if name in FILES else name.rpartition(".")[0] for name in names}
+    return known - {""}  # the version
+
+
+def outside(module: str) -> set[str]:
+    """Give the outermost packages of others that a module imports."""
+    return {name.partition(".")[0] for name in imported(TREES[module])} - {"apimon_node"}
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_a_module_imports_only_what_its_row_allows(module: str) -> None:
+    ours, theirs = row_of(module)
+
+    assert {name for name in own(module) if not fits(name, ours)} == set()
+    assert {name for name in outside(module) - VALUES if not fits(name, theirs)} == set()
+
+
+@pytest.mark.parametrize("module", [module for module in ROWS if "*" not in module])
+def test_a_row_allows_nothing_that_its_module_does_without(module: str) -> None:
+    ours, theirs = ROWS[module]
+
+    assert module in FILES
+    assert {name for name in ours - {"*"} if not any(fits(used, {name}) for used in own(module))} == set()
+    assert theirs <= outside(module)
+
+
+@pytest.mark.parametrize("module", sorted(PURE))
+def test_a_pure_module_knows_no_world_outside_and_none_that_does(module: str) -> None:
+    ours, theirs = ROWS[module]
+
+    assert theirs <= {"datetime"}
+    assert {name for name in own(module) if not fits(name, PURE | {"settings"})} == set(), ours
+
+
+def test_no_pure_module_reads_the_clock_through_a_date() -> None:
+    reads = {
+        (module, node.attr)
+        for module in PURE
+        for node in ast.walk(TREES[module])
+        if isinstance(node, ast.Attribute) and node.attr in {"now", "utcnow", "today"}
+        if not (isinstance(node.value, ast.Name) and node.value.id == "self")
+    }
+
+    assert reads == set()
+
+
+@pytest.mark.parametrize("library", OWNERS)
+def test_an_outside_library_has_one_importer(library: str) -> None:
+    importers = {module for module in FILES if library in outside(module)}
+
+    assert {module for module in importers if not fits(module, OWNERS[library])} == set()
+
+
+def test_every_outside_library_is_in_the_table_of_owners() -> None:
+    strange = {name for module in FILES for name in outside(module)} - sys.stdlib_module_names
+
+    assert strange <= set(OWNERS)
+
+
+def test_packages_hold_no_code() -> None:
+    for path in ROOT.rglob("__init__.py"):
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        rest = [node for node in body[1:] if not (path.parent == ROOT and isinstance(node, ast.Assign))]
+        assert rest == [], path
+
+
+def test_nothing_goes_round_in_a_circle() -> None:
+    done: set[str] = set()
+
+    def visit(module: str, way: tuple[str, ...]) -> None:
+        assert module not in way, " → ".join((*way, module))
+        if module not in done:
+            for name in own(module) & set(FILES):
+                visit(name, (*way, module))
+            done.add(module)
+
+    for module in FILES:
+        visit(module, ())
+    assert done == set(FILES)
+
+
+def test_only_the_command_line_catches_everything() -> None:
+    broad = {
+        module
+        for module, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ExceptHandler)
+        if node.type is None
+        or any(isinstance(name, ast.Name) and name.id in {"Exception", "BaseException"} for name in ast.walk(node.type))
+    }
+
+    assert broad == {"cli"}
+
+
+def test_all_errors_of_the_package_have_one_root() -> None:
+    names = [info.name for info in pkgutil.walk_packages([str(ROOT)], "apimon_node.") if info.name.count("demo") == 0]
+    errors = {
+        value
+        for name in names
+        if not name.endswith("__main__")
+        for _, value in inspect.getmembers(importlib.import_module(name), inspect.isclass)
+        if issubclass(value, BaseException) and value.__module__.startswith("apimon_node.")
+    }
+
+    assert {error.__name__ for error in errors} >= {"ConfigError", "PayloadError", "StripError", "BrokerError"}
+    assert {error for error in errors if not issubclass(error, ApimonError)} == set()
+
+
+def test_what_is_raised_is_of_that_root_or_a_bug() -> None:
+    """An error of Python is a bug of the caller, or told to a caller nearby by a function that documents it."""
+    allowed = {"ValueError", "RuntimeError", "KeyError"}
+    raised = {
+        (module, node.exc.func.id)
+        for module, tree in TREES.items()
+        if not module.startswith("demo.")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and isinstance(node.exc.func, ast.Name)
+        if hasattr(builtins, node.exc.func.id)
+    }
+
+    assert {name for _, name in raised} <= allowed
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("node", {"jira", "requests", "rich", "amqtt", "paho", "yaml"}),
+        ("app", {"jira", "requests", "rich", "amqtt", "yaml", "webcolors", "dataclasses"}),
+        ("cli", {"jira", "requests", "rich", "amqtt", "paho"}),
+        ("config", {"jira", "requests", "rich", "amqtt", "paho", "webcolors", "dataclasses"}),
+        ("poller.poller", {"jira", "requests", "rich", "amqtt", "paho", "yaml"}),
+    ],
+)
+def test_an_import_does_not_load_what_a_small_machine_does_without(module: str, absent: set[str]) -> None:
+    code = (
+        "import sys; before = set(sys.modules)\n"  # a coverage tool brings modules of its own
+        f"import apimon_node.{module}\n"
+        "print(*{name.partition('.')[0] for name in set(sys.modules) - before})"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+
+    assert "apimon_node" in loaded.stdout.split()
+    assert absent.isdisjoint(loaded.stdout.split())
+
+
+@pytest.mark.parametrize("module", [module for module in FILES if not module.startswith(("demo.", "__main__"))])
+def test_importing_a_module_does_nothing_but_define(module: str) -> None:
+    for node in TREES[module].body:
+        assert not isinstance(node, (ast.For, ast.While, ast.With, ast.Try)), f"{module}:{node.lineno}"
+        if isinstance(node, ast.Expr):
+            assert isinstance(node.value, ast.Constant), f"{module}:{node.lineno} calls something at import"
