@@ -1,0 +1,45 @@
+"""The benchmarks: `python bench/run.py [--quick] [--only NAME]`. Figures are printed, not asserted.
+
+Quote the ratios: what stands in one row was measured in one run, on one broker. It needs mosquitto on this machine.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).parent.parent)
+
+from bench import frames, ingest, latency, memory, rest, start  # noqa: E402 - the line above finds them
+from bench.table import print_head, print_rows  # noqa: E402
+
+MEASUREMENTS = {
+    "rest": rest.at_rest,
+    "pulse": rest.pulsing,
+    "ingest": ingest.ingest,
+    "memory": memory.memory,
+    "start": start.start,
+    "latency": latency.latency,
+    "interval": latency.interval,
+    "frames": frames.frames,
+}
+
+
+def main() -> None:
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(description="Measure the node beside mosquitto_sub and a bare paho client.")
+    parser.add_argument("--quick", action="store_true", help="shorter windows, fewer rounds")
+    parser.add_argument("--only", action="append", choices=MEASUREMENTS, metavar="NAME", help=", ".join(MEASUREMENTS))
+    args = parser.parse_args()
+    begun = time.monotonic()
+    print_head()
+    for name, measure in MEASUREMENTS.items():
+        if name in (args.only or MEASUREMENTS):
+            print_rows(measure(quick=args.quick))
+    print(f"{time.monotonic() - begun:.0f} s on Python {sys.version.split()[0]}")
+
+
+try:
+    main()
+except KeyboardInterrupt:
+    sys.exit(130)
