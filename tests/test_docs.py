@@ -1,0 +1,126 @@
+"""The documentation, held against what the programs really do and publish."""
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from parts import Mosquitto, Observer, Program, node_config, wait_until
+
+from apimon_node.demo.jira import Account, JiraServer
+from apimon_node.demo.site import Site
+from apimon_node.tickets import snapshot
+
+MQTT = Path("docs/mqtt.md").read_text(encoding="utf-8")
+SECTION = re.compile(r"^### `(?P<topic>[^`]+)`\n.*?^```(?:json|text)\n(?P<example>.*?)^```", re.MULTILINE | re.DOTALL)
+EXAMPLES = {match["topic"]: match["example"].strip() for match in SECTION.finditer(MQTT)}
+
+IDS = {"<board>": "ops", "<strip>": "ops", "<what>": "identify"}
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+def real_topic(topic: str) -> str:
+    for name, value in IDS.items():
+        topic = topic.replace(name, value)
+    return topic.replace("<id>", "hall" if "nodes" in topic else "main")
+
+
+def shape(value: Any) -> Any:
+    """Reduce a payload to its keys and types. A list is as its first item."""
+    if isinstance(value, dict):
+        return {key: shape(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [shape(value[0])] if value else []
+    if isinstance(value, str) and TIME.fullmatch(value):
+        return "a time"
+    return type(value).__name__
+
+
+def differences(documented: Any, real: Any, path: str = "") -> list[str]:
+    """Tell in what two shapes differ. Null stands for any type, an empty list for any list."""
+    if documented == real or "NoneType" in (documented, real):
+        return []
+    if isinstance(documented, list) and isinstance(real, list):
+        return differences(documented[0], real[0], f"{path}[]") if documented and real else []
+    if not isinstance(documented, dict) or not isinstance(real, dict):
+        return [f"{path}: documented {documented}, published {real}"]
+    found = [f"{path}.{key}: not published" for key in documented.keys() - real.keys()]
+    found += [f"{path}.{key}: not documented" for key in real.keys() - documented.keys()]
+    for key in documented.keys() & real.keys():
+        found += differences(documented[key], real[key], f"{path}.{key}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Give all that a node and a poller publish, by topic: with a fault, and after a request."""
+    folder = tmp_path_factory.mktemp("docs")
+    site = Site()
+    site.create("late", time.time() - 7200)
+    config = node_config(folder, 0, driver="memory")
+    with (
+        Mosquitto(folder) as broker,
+        Observer(broker.port) as observer,
+        JiraServer(site, cloud=False, account=Account("me", "token")) as jira,
+    ):
+        text = Path(config).read_text(encoding="utf-8").replace("port: 0", f"port: {broker.port}")
+        text += f"poller: {{interval: 1s, jira: {{url: '{jira.url}', auth: {{type: pat}}}}}}\n"
+        text += "boards: [{name: ops, jql: project = OPS, overdue_after: {Open: 1h}}]\n"
+        Path(config).write_text(text, encoding="utf-8")
+        poll = Program(folder, "poll", "--config", config, environment={"APIMON_JIRA_TOKEN": "token"})
+        with poll, Program(folder, "run", "--config", config):
+            wait_until(lambda: b'"tickets":1' in observer.latest.get("apimon/nodes/hall/status", b""), "the status")
+            observer.publish("apimon/nodes/hall/request/identify", {"transaction": 17}, retain=False)
+            wait_until(lambda: "apimon/nodes/hall/response/identify" in observer.latest, "the response")
+            observer.wait_for("apimon/pollers/main/availability", b"online")
+            snapshot = observer.latest["apimon/tickets/ops"]
+            observer.publish("apimon/tickets/ops", b"rubbish", retain=False)
+            wait_until(lambda: observer.json("apimon/nodes/hall/status")["faults"], "a fault")
+            return observer.latest | {"apimon/tickets/ops": snapshot}
+
+
+def test_every_topic_that_is_published_is_documented_and_the_other_way_round(published: dict[str, bytes]) -> None:
+    assert set(published) == {real_topic(topic) for topic in EXAMPLES}
+
+
+@pytest.mark.parametrize("topic", EXAMPLES)
+def test_the_example_of_a_topic_is_what_is_published(published: dict[str, bytes], topic: str) -> None:
+    example, real = EXAMPLES[topic], published[real_topic(topic)].decode()
+
+    if topic.endswith("availability"):
+        assert example == real
+    else:
+        assert differences(shape(json.loads(example)), shape(json.loads(real))) == []
+
+
+def test_the_documented_snapshot_is_one() -> None:
+    parsed = snapshot.parse(EXAMPLES["apimon/tickets/<board>"].encode())
+
+    assert [ticket.key for ticket in parsed.tickets] == ["OPS-7"]
+
+
+@pytest.mark.parametrize("file", ["README.md", "docs/mqtt.md", "docs/tutorial.md", "config.yaml"])
+def test_the_first_thing_to_try_is_the_same_everywhere_and_right(file: str) -> None:
+    found = re.search(r"mosquitto_pub -r -t apimon/tickets/ops -m '(.*)'", Path(file).read_text(encoding="utf-8"))
+
+    assert found
+    assert found[1] == '{"counts":{"Open":3,"In Progress":{"total":2,"overdue":1}}}'
+    assert len(snapshot.parse(found[1].encode()).tickets) == 5
+
+
+@pytest.mark.parametrize("file", ["README.md", *map(str, Path("docs").glob("*.md"))])
+def test_links_between_the_pages_lead_somewhere(file: str) -> None:
+    page = Path(file)
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_the_readme_has_a_line_for_each_room_of_the_code() -> None:
+    readme = Path("README.md").read_text(encoding="utf-8")
+    package = Path("apimon_node")
+    rooms = [path for path in package.iterdir() if path.is_dir() and (path / "__init__.py").exists()]
+
+    assert [room.name for room in rooms if f"{room.name}/" not in readme] == []
