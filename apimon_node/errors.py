@@ -19,6 +19,10 @@ class ConfigError(ApimonError):
         self.problems = problems
 
 
+class InstallError(ApimonError):
+    """A library is missing; whoever installed the program can mend it."""
+
+
 class PayloadError(ApimonError):
     """A message is not what the MQTT contract says; its publisher can mend it."""
 

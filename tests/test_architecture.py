@@ -46,6 +46,7 @@ poller.poller    | errors instant wire faults settings backoff tickets.snapshot 
 strip.memory     | errors picture.painting                                    |
 strip.terminal   | errors picture.painting                                    | select sys rich
 strip.drivers    | settings strip.memory strip.terminal                       |
+extras           | errors                                                     | importlib
 background       |                                                            | select socket threading
 mqtt.connection  | errors settings mqtt.messages                              | select socket time paho
 mqtt.link        | background backoff settings mqtt.messages mqtt.connection  | select time random
@@ -56,7 +57,7 @@ reading          | errors values                                              | 
 config           | errors settings values reading picture.* strip.drivers tickets.snapshot | pathlib
 service          |                                                            | os signal socket time
 app              | errors instant faults settings credentials service node strip.drivers mqtt.link mqtt.messages | logging os time
-poller.app       | errors settings credentials service background app poller.* tickets.snapshot | logging
+poller.app       | errors settings credentials extras service background app poller.* tickets.snapshot | logging
 cli              | errors config settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics demo.demo | argparse logging os pathlib sys time
 __main__         | cli                                                        | sys
 demo.*           | *                                                          | *

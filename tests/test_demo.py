@@ -62,6 +62,18 @@ def test_a_signal_ends_it_with_all_that_it_started(tmp_path: Path, number: signa
     assert demo.err == ""
 
 
+def test_an_impatient_ctrl_c_leaves_nothing_behind_either(tmp_path: Path) -> None:
+    with Program(tmp_path, "demo") as demo:
+        wait_until(lambda: "ops " in demo.out, "the strip")
+        offspring = children(demo.process.pid)
+        demo.process.send_signal(signal.SIGINT)
+        wait_until(lambda: len(children(demo.process.pid)) < 3, "the beginning of the end")
+        code, _ = demo.stop(signal.SIGINT)
+
+    assert code == 0
+    assert all(gone(pid) for pid in offspring)
+
+
 def test_what_it_says_to_watch_can_be_watched(tmp_path: Path) -> None:
     with Program(tmp_path, "demo") as demo:
         found = wait_until(lambda: PORT.search(demo.out), "the port")

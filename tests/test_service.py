@@ -16,7 +16,7 @@ import pytest
 
 from apimon_node.service import Service
 
-STOP_SIGNALS = [signal.SIGTERM, signal.SIGINT]
+STOP_SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 
 WAITING = """
 import select

@@ -15,6 +15,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from apimon_node import extras
 from apimon_node.demo import broker
 from apimon_node.demo.jira import Account, JiraServer
 from apimon_node.demo.life import Life
@@ -65,6 +66,8 @@ class DemoError(ApimonError):
 
 def run(seconds: float | None = None) -> None:
     """Run the demo until Ctrl-C, or for so many seconds. Raises DemoError where one of its processes ends."""
+    mosquitto = broker.find_mosquitto()
+    extras.need("demo", "jira", *([] if mosquitto else ["amqtt"]))
     until = time.monotonic() + (float("inf") if seconds is None else seconds)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="apimon-demo-")))
@@ -75,7 +78,6 @@ def run(seconds: float | None = None) -> None:
         jira = stack.enter_context(JiraServer(site, cloud=False, account=Account("demo", TOKEN)))
         processes = Processes(folder, stack)
         port = broker.free_port()
-        mosquitto = broker.find_mosquitto()
         broker.wait_for(port, processes.start("broker", broker.command(port, folder, mosquitto)))
         config = folder / "config.yaml"
         protocol = "auto" if mosquitto else "3.1.1"  # amqtt has no MQTT 5, and leaves its CONNECT without an answer

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import NamedTuple
 
-from apimon_node import credentials
+from apimon_node import credentials, extras
 from apimon_node.app import clock, link_to_broker, pass_on
 from apimon_node.background import Background
 from apimon_node.errors import JiraError
@@ -23,6 +23,7 @@ log = logging.getLogger("apimon_node")
 def run_poller(settings: Settings) -> None:
     """Be a poller until a signal says to stop. Jira is asked beside the loop: it may take as long as its time-out."""
     assert settings.poller is not None
+    extras.need("jira", "jira")
     poller = Poller(settings, clock())
     with ExitStack() as stack:
         service = stack.enter_context(Service())
