@@ -392,6 +392,22 @@ def test_a_refused_password_is_told_and_tried_for_ever(tmp_path: Path, monkeypat
                 assert password not in event.reason
 
 
+@pytest.mark.parametrize(
+    ("reason", "text"),
+    [
+        (142, "let another client take our place: each node and poller needs an id of its own"),
+        (149, "ended the connection: Packet too large"),
+    ],
+)
+def test_a_broker_that_says_why_it_ends_a_connection_is_quoted(reason: int, text: str) -> None:
+    """Scripted: mosquitto 2.0 hangs up without a word."""
+    welcome, suback, farewell = bytes([0x20, 3, 0, 0, 0]), bytes([0x90, 4, 0, 1, 0, 1]), bytes([0xE0, 2, reason, 0])
+    with broken([welcome, suback + farewell, HANG]) as broker, make(broker.port, protocol=Protocol.V5) as ours:
+        events = until(ours, is_down)
+
+    assert events[-1] == Down(f"the broker at 127.0.0.1:{broker.port} {text}")
+
+
 def test_a_password_file_that_is_gone_is_told_not_fatal(broker: Mosquitto) -> None:
     def password() -> str:
         raise ConfigError("/etc/apimon/mqtt: cannot be read")
