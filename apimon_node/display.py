@@ -80,6 +80,11 @@ class Display:
         """Give the frame of a strip that is off."""
         return bytes(self.settings.pixels * CHANNELS)
 
+    @property
+    def limited(self) -> bool:
+        """Tell whether the strip is dimmed to its limit of current."""
+        return self._painting.limited
+
     def report(self) -> dict[str, object]:
         """Give the strip's part of the status topic."""
         return {
@@ -90,7 +95,7 @@ class Display:
             "recoveries": self.recoveries,
             "last_error": self.last_error,
             "unmatched": self.unmatched,
-            "limited": self._painting.limited,
+            "limited": self.limited,
             "milliamps": round(self._painting.milliamps),
         }
 
@@ -103,7 +108,7 @@ class Display:
             "effects": [None if pixel.effect == "steady" else pixel.effect for pixel in self.picture.pixels],
             "overflow": self.picture.overflow,
             "status": self.status.value,
-            "limited": self._painting.limited,
+            "limited": self.limited,
         }
 
     def _status_pixel(self, status: Status) -> Pixel | None:

@@ -1,6 +1,6 @@
 """Faults: what is wrong just now, by name. One record of each feeds MQTT, STATUS= and the log. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from apimon_node import wire
@@ -69,13 +69,17 @@ class Faults:
         if old is None or old.text != text:
             self._remarks.append(Remark(text, bad=True))
 
-    def clear(self, name: str) -> None:
-        """Clear all faults of a name, without a word: they are about to be looked at anew."""
-        self._faults = {key: fault for key, fault in self._faults.items() if fault.name != name}
+    def forget(self, name: str, *, keep: Collection[str] = ()) -> None:
+        """Drop the faults of a name without a word, but for some subjects: they are about to be looked at anew."""
+        self._faults = {
+            key: fault for key, fault in self._faults.items() if fault.name != name or fault.subject in keep
+        }
 
     def shift(self, seconds: float) -> None:
-        """Put the times right by which faults began: the wall clock was set."""
-        self._faults = {key: fault._replace(since=fault.since + seconds) for key, fault in self._faults.items()}
+        """Put the times of all faults right: the wall clock was set."""
+        for key, fault in self._faults.items():
+            retry_at = None if fault.retry_at is None else fault.retry_at + seconds
+            self._faults[key] = fault._replace(since=fault.since + seconds, retry_at=retry_at)
 
     def remark(self, text: str, *, bad: bool = False) -> None:
         """Add a line to the log that is no fault."""

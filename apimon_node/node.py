@@ -3,6 +3,7 @@
 import math
 import re
 import shlex
+from collections import deque
 from collections.abc import Callable
 
 from apimon_node import __version__, wire
@@ -28,7 +29,16 @@ GRACE = 1.0
 IDENTIFY_SECONDS = 5.0
 
 COUNTERS_EVERY = 300.0
-"""Seconds between two messages in which nothing but counters changed. They ride on a wake-up that happens anyway."""
+"""Seconds between two messages in which nothing but counters changed."""
+
+PACE = 0.5
+"""Seconds between two updates at the most, however seldom the strip may be written."""
+
+UNREAD = 8
+"""Messages of a topic that wait for the next update: if the last is refused, the one before it counts."""
+
+UNREAD_TOPICS = 4000
+"""Topics whose messages wait: anybody can invent pollers."""
 
 BURST = 2
 """Updates that may follow another at once after a while of quiet: a connection, then what the broker had kept."""
@@ -46,14 +56,15 @@ class Node:
     def __init__(self, settings: Settings, now: Instant) -> None:
         assert settings.node is not None
         self._settings = settings
-        self._pace = settings.node.render_interval
+        self._interval = settings.node.render_interval
+        self._pace = min(self._interval, PACE)
         self._topics = Topics(settings.mqtt.base_topic)
         self._own = self._topics.node(settings.node.id)
         self._displays = {strip.name: Display(strip, settings.node) for strip in settings.strips}
         self._boards = {name: Board(name) for strip in settings.strips for name in strip.boards}
         self._boards_by_topic = {self._topics.tickets(name): board for name, board in self._boards.items()}
         self._pollers = Pollers(self._topics, self._boards)
-        self._unread: dict[str, tuple[Message, Instant]] = {}
+        self._unread: dict[str, deque[tuple[Message, float]]] = {}
         self._faults = Faults()
         self._outbox = Outbox()
         self._requests: dict[str, Callable[[Instant], None]] = {"identify": self._identify, "refresh": self._refresh}
@@ -94,16 +105,19 @@ class Node:
             case Message() if event.topic.startswith(self._own.request("")):
                 self._take_request(event, now)
             case Message():
-                self._unread[event.topic] = (event, now)  # of a flood only the last one is worth reading
+                self._put_aside(event, now)
             case Up():
                 self._up_since = now.monotonic
                 self._faults.remark(f"connected to {event.broker} by MQTT {event.protocol}")
-                self._faults.clear("access")
-                for topic in event.denied:
-                    self._faults.set("access", topic, _denied("read", topic), now)
+                self._faults.forget("access", keep=self.subscriptions)
+                for topic in self.subscriptions:
+                    text = _denied("read", topic) if topic in event.denied else None
+                    self._faults.set("access", topic, text, now)
                 self._say_all()
             case Refused():
-                self._faults.set("access", event.topic, _denied("write", event.topic), now)
+                response = event.topic.startswith(self._own.response(""))
+                topic = self._own.response("+") if response else event.topic
+                self._faults.set("access", topic, _denied("write", topic), now)
             case Down():
                 if self._up_since is not None:
                     self._up_since, self._down_since = None, now.monotonic
@@ -155,16 +169,31 @@ class Node:
 
     # What came
 
-    def _take(self, message: Message, now: Instant) -> None:
-        board = self._boards_by_topic.get(message.topic)
-        if board is None:
-            self._pollers.take(message)
-            return
+    def _put_aside(self, message: Message, now: Instant) -> None:
+        """Keep the last messages of each topic for the next update: of a flood only the last good one counts."""
+        if message.topic in self._unread or len(self._unread) < UNREAD_TOPICS:
+            self._unread.setdefault(message.topic, deque(maxlen=UNREAD)).append((message, now.monotonic))
+
+    def _read(self, now: Instant) -> None:
+        """Take in what was put aside."""
+        unread, self._unread = self._unread, {}
+        for topic, messages in unread.items():
+            board = self._boards_by_topic.get(topic)
+            if board is not None:
+                self._take_newest(board, messages, now)
+            else:
+                for message, _ in messages:
+                    self._pollers.take(message)
+
+    def _take_newest(self, board: Board, messages: deque[tuple[Message, float]], now: Instant) -> None:
+        """Take the newest message that can be read; what is wrong with a newer one is a fault."""
         text = None
-        try:
-            self._take_tickets(board, message.payload, now)
-        except PayloadError as err:
-            text = f"board {board.name}: refused: {err}"
+        for message, at in reversed(messages):
+            try:
+                self._take_tickets(board, message.payload, Instant(at, at + now.wall - now.monotonic))
+                break
+            except PayloadError as err:
+                text = text or f"board {board.name}: refused: {err}"
         self._faults.set("payload", board.name, text, now)
 
     def _take_tickets(self, board: Board, payload: bytes, now: Instant) -> None:
@@ -198,7 +227,7 @@ class Node:
         return self._requests[what]
 
     def _identify(self, now: Instant) -> None:
-        self._identify_until = now.monotonic + max(IDENTIFY_SECONDS, 2 * period(self._pace))
+        self._identify_until = now.monotonic + max(IDENTIFY_SECONDS, 2 * period(self._interval))
 
     def _refresh(self, _now: Instant) -> None:
         for display in self._displays.values():
@@ -222,9 +251,7 @@ class Node:
         if now.monotonic < max(self._stale_at, self._not_before):
             return
         self._not_before = max(self._not_before, now.monotonic - BURST * self._pace) + self._pace
-        unread, self._unread = self._unread, {}
-        for message, at in unread.values():
-            self._take(message, at)
+        self._read(now)
         self._update_faults(now)
         for name, display in self._displays.items():
             self._draw(display, now)
@@ -245,13 +272,13 @@ class Node:
         offline = self._up_since is None and settled
         self._faults.set("broker", "", self._down_reason if offline else None, now)
         for name, board in self._boards.items():
-            known = board.snapshot is not None
-            text = None
-            if known and board.expired(now):
+            if board.expired(now):
                 text = f"board {name}: its tickets have expired, and nobody has published new ones"
-            elif not known and self._up_since is not None and settled:
-                text = f"board {name}: nobody has published tickets yet"
-            self._faults.set("stale", name, text, now)
+                self._faults.set("stale", name, text, now)
+            elif board.snapshot is not None:
+                self._faults.set("stale", name, None, now)
+            elif self._up_since is not None and settled:  # else it may be on its way, or be as unknown as before
+                self._faults.set("stale", name, f"board {name}: nobody publishes its tickets", now)
             source = board.snapshot.source if board.snapshot else None
             for fault, trouble in self._pollers.troubles(source, name).items():
                 self._faults.set(fault, name, trouble.text, now, code=trouble.code)
@@ -269,7 +296,8 @@ class Node:
 
     def _draw(self, display: Display, now: Instant) -> None:
         boards = [self._boards[name] for name in display.settings.boards]
-        if not self._settled(now) and any(board.snapshot is None for board in boards):
+        unknown = any(board.snapshot is None for board in boards)
+        if display.picture is None and unknown and not self._settled(now):
             return  # the first frame starts the render interval: let it be one with tickets
         tickets = [ticket for board in boards for ticket in board.tickets(now)]
         groups, unmatched = group(self._settings.looks, tickets)
@@ -297,8 +325,8 @@ class Node:
         boards = {name: self._board_report(board, now) for name, board in self._boards.items()}
         faults = [fault.report() for fault in self._faults]
         state = self._state(now)
-        limited = [display.report()["limited"] for display in self._displays.values()]
-        told = (state, faults, boards, limited, self._started)
+        strips = [(display.limited, display.unmatched) for display in self._displays.values()]
+        told = (state, faults, boards, strips, self._started)
         if told == self._told and now.monotonic < self._told_at + COUNTERS_EVERY:
             return
         self._told, self._told_at = told, now.monotonic

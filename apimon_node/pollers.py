@@ -22,7 +22,7 @@ class Trouble(NamedTuple):
     code: str | None = None
 
 
-class Poller:
+class Heard:
     """The last words of one poller: `refused` has, by the kind of message, why the last one could not be read."""
 
     def __init__(self) -> None:
@@ -37,14 +37,14 @@ class Pollers:
     def __init__(self, topics: Topics, boards: Collection[str]) -> None:
         self._prefix = topics.poller("").base
         self._wanted = boards
-        self._pollers: dict[str, Poller] = {}
+        self._pollers: dict[str, Heard] = {}
 
     def take(self, message: Message) -> None:
         """Take in an availability or a status."""
         name, _, kind = message.topic.removeprefix(self._prefix).partition("/")
         if name not in self._pollers and len(self._pollers) >= MOST:
             return
-        poller = self._pollers.setdefault(name, Poller())
+        poller = self._pollers.setdefault(name, Heard())
         poller.refused.pop(kind, None)
         try:
             if kind == "availability":
@@ -56,7 +56,7 @@ class Pollers:
 
     def troubles(self, poller: str | None, board: str) -> dict[str, Trouble]:
         """Give what is wrong with the poller that feeds a board, and with its Jira, by the name of the fault."""
-        known = self._pollers.get(poller or "", Poller())
+        known = self._pollers.get(poller or "", Heard())
         text = f"poller {poller} is offline: board {board} shows its last tickets" if known.offline else None
         asked = Trouble() if known.offline else known.boards.get(board, Trouble())
         return {"poller": Trouble(text), "jira": asked}
@@ -66,7 +66,7 @@ class Pollers:
         return {
             f"poller {name} {kind}": text
             for name in pollers
-            for kind, text in self._pollers.get(name, Poller()).refused.items()
+            for kind, text in self._pollers.get(name, Heard()).refused.items()
         }
 
     def _boards(self, payload: bytes) -> dict[str, Trouble]:

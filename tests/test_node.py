@@ -9,6 +9,7 @@ from world import NOON, World
 
 from apimon_node import wire
 from apimon_node.mqtt.messages import Publish, Refused, Up
+from apimon_node.node import UNREAD_TOPICS
 from apimon_node.tickets import snapshot
 
 DAY = 24 * 3600
@@ -537,6 +538,118 @@ def test_one_broken_strip_turns_the_other_ones_status_pixel_red() -> None:
 
     assert is_red(pixel(world.strips["two"].frames[-1], 0))
     assert world.strips["two"].frames[-1][3:6].hex() == "00ff00"
+
+
+def test_a_bad_payload_close_behind_a_good_one_does_not_take_it_along() -> None:
+    world = World().started(A=1)
+    world.run(10)
+
+    world.counts(A=3, B=2)
+    world.message("tickets/ops", b"rubbish")
+    world.run(1)
+
+    assert world.colors() == "rrrgg....."
+    assert "payload" in world.faults
+
+
+def test_what_a_poller_said_well_counts_though_rubbish_follows() -> None:
+    world = World()
+    world.up()
+    world.message("tickets/ops", {"counts": {"A": 2}, "source": "main"})
+    world.run(2)
+
+    world.message("pollers/main/availability", b"offline")
+    world.message("pollers/main/availability", b"bogus")
+    world.run(1)
+
+    assert set(world.faults) == {"poller", "payload"}
+
+
+def test_a_strip_that_is_written_seldom_makes_no_node_slow() -> None:
+    text = (
+        "node: {id: hall, render_interval: 60s}\nlooks: [{color: red}]\n"
+        "strips: [{name: ops, driver: memory, pixels: 3, boards: [ops, web]}]"
+    )
+    world = World(text)
+    world.run(0.1)
+    world.up()
+    world.turn()
+    world.counts(A=1)
+    world.run(2)
+
+    assert world.writes
+    assert world.faults == {"stale": "board web: nobody publishes its tickets"}
+
+
+def test_a_board_that_is_unknown_stays_so_over_a_lost_connection() -> None:
+    world = World()
+    world.up()
+    world.run(5)
+    since = world.status["faults"][0]["since"]
+
+    world.down()
+    world.run(5)
+    world.up()
+    world.run(5)
+
+    assert "stale ops: well again" not in world.log
+    assert world.status["faults"][0]["since"] == since
+
+
+def test_the_number_of_tickets_that_no_look_matches_is_told_when_it_changes() -> None:
+    world = World().started(A=2)
+
+    world.counts(Elsewhere=2)
+    world.run(1)
+
+    assert world.status["strips"]["ops"]["unmatched"] == 2
+
+
+def test_a_clock_that_is_set_while_a_message_waits_gives_its_fault_the_right_time() -> None:
+    world = World(wall=0.0).started(A=1)
+    world.run(10)
+
+    world.message("tickets/ops", b"rubbish")
+    world.lead = NOON
+    world.run(1)
+
+    assert world.status["faults"][0]["since"].startswith("2026-11-23T12:00:")
+
+
+def test_a_topic_that_it_may_not_read_is_told_once_and_so_is_the_end_of_it() -> None:
+    world = World()
+    for _ in range(3):
+        world.receive(Up("broker:1883", "5", denied=("apimon/tickets/ops",)))
+        world.run(1)
+        world.down()
+    world.up()
+    world.run(1)
+
+    told = [line for line in world.log if "apimon/tickets/ops" in line]
+    assert told == [
+        "the broker refuses to let this node read apimon/tickets/ops: check its access list",
+        "access apimon/tickets/ops: well again",
+    ]
+
+
+def test_answers_that_may_not_be_written_are_one_fault() -> None:
+    world = World().started(A=1)
+
+    for number in range(100):
+        world.receive(Refused(f"apimon/nodes/hall/response/x{number}"))
+    world.run(1)
+
+    assert len(world.status["faults"]) == 1
+    assert "response/+" in world.faults["access"]
+
+
+def test_topics_that_somebody_invents_do_not_fill_the_memory() -> None:
+    world = World().started(A=1)
+
+    for number in range(3 * UNREAD_TOPICS):
+        world.message(f"pollers/x{number}/status", b"x")
+
+    assert len(world.node._unread) <= UNREAD_TOPICS
 
 
 # Requests
