@@ -217,6 +217,24 @@ def test_after_a_bug_it_hangs_up_and_the_broker_publishes_the_will(
     observer.wait_for(WILL.topic, b"offline")
 
 
+def test_who_leaves_before_the_broker_has_answered_leaves_the_will_behind(
+    broker: Mosquitto, observer: Observer
+) -> None:
+    """A polite leave would take the will back, and nobody would ever say that the node is gone."""
+    observer.publish(WILL.topic, b"online")
+    broker.signal(signal.SIGSTOP)
+    try:
+        with make(broker.port, protocol=Protocol.V311) as ours:
+            end = time.monotonic() + 0.5
+            while time.monotonic() < end:
+                ours.wait(end)
+            ours.publish(WILL)
+    finally:
+        broker.signal(signal.SIGCONT)
+
+    observer.wait_for(WILL.topic, b"offline")
+
+
 @pytest.mark.usefixtures("quick")
 def test_it_comes_back_after_the_broker_was_killed_and_subscribes_again(broker: Mosquitto) -> None:
     with make(broker.port) as ours:

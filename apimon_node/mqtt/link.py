@@ -111,7 +111,9 @@ class Link:
         while self.up and self.unsent and time.monotonic() < until:
             self.wait(until)
         if self._connection is not None:
-            self._connection.disconnect()
+            # What could not be said the will says, and a polite leave would take it back.
+            leave = self._connection.hang_up if self.unsent else self._connection.disconnect
+            leave()
 
     def _drop_oldest(self) -> None:
         """Keep the queue bounded, by its oldest message that nobody would miss."""
