@@ -17,8 +17,8 @@ from apimon_node.mqtt.topics import Topics
 from apimon_node.settings import Settings
 from apimon_node.tickets import snapshot
 
-FAILED, USAGE, BUG = 1, 2, 70
-"""Exit codes; 70 is EX_SOFTWARE of sysexits.h."""
+FAILED, USAGE, BUG, INTERRUPTED = 1, 2, 70, 130
+"""Exit codes; 70 is EX_SOFTWARE of sysexits.h, 130 is what shells give for SIGINT."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ApimonError as err:
         print(f"apimon-node: {err}", file=sys.stderr)
         return FAILED
+    except KeyboardInterrupt:  # only the commands that soon end by themselves leave it to Python
+        return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has enough. Python would complain once more when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -319,3 +319,15 @@ def test_whoever_has_read_enough_of_the_output_is_no_bug() -> None:
 
     assert done.stderr == ""
     assert done.returncode in (0, 1)
+
+
+def test_ctrl_c_ends_a_command_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(app, "publish", interrupted)
+
+    assert main(["publish", "--config", SHIPPED, "ops", "A=1"]) == 130
+    assert capsys.readouterr() == ("", "")

@@ -92,6 +92,7 @@ def test_two_issues_of_one_key_that_differ_in_what_may_be_absent_can_still_be_or
         issue(status={}),
         issue(created=None),
         issue(created="yesterday"),
+        issue(created="2026-11-23T08:00:00"),
         issue(priority="High"),
         issue(status={"name": "Open", "statusCategory": "new"}),
     ],

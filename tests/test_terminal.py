@@ -296,3 +296,21 @@ def test_a_letter_is_the_nearest_plain_colour_whatever_the_brightness(
     color: tuple[int, int, int], expected: str
 ) -> None:
     assert letter(*color) == expected
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_without_blocks_in_its_encoding_gets_letters(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    raw = io.BytesIO()
+    with io.TextIOWrapper(raw, encoding=encoding) as file:
+        Terminal(file).strip("ops", 2).show(bytes([255, 0, 0, 0, 0, 255]))
+        file.flush()
+        assert b"rb" in raw.getvalue()
+
+
+def test_without_any_output_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+
+    with pytest.raises(StripError, match="needs a standard output"):
+        Terminal()

@@ -27,7 +27,7 @@ def _ticket(issue: Mapping[str, Any], overdue_after: Mapping[str, float]) -> Tic
         fields = issue["fields"]
         key, status = _text(issue["key"]), _text(fields["status"]["name"])
         category = (fields["status"].get("statusCategory") or {}).get("key")
-        created = datetime.fromisoformat(fields["created"]).timestamp()
+        created = _time(fields["created"])
         priority = (fields.get("priority") or {}).get("name")
     except (KeyError, TypeError, AttributeError, ValueError):
         name = wire.step(str(issue.get("key") or "an issue"))
@@ -41,6 +41,14 @@ def _ticket(issue: Mapping[str, Any], overdue_after: Mapping[str, float]) -> Tic
         created,
         due,
     )
+
+
+def _time(value: str) -> float:
+    """Seconds since 1970 of a time as Jira writes it, `2026-11-23T08:00:00.000+0000`. Raises ValueError."""
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError("no offset")
+    return moment.timestamp()
 
 
 def _text(value: object) -> str:

@@ -67,7 +67,7 @@ class Poller:
         match event:
             case Up():
                 self._faults.set("broker", "", None, now)
-                self._faults.clear("access")
+                self._faults.forget("access")
                 self._faults.remark(f"connected to {event.broker} by MQTT {event.protocol}")
                 self._outbox.forget()
                 self._outbox.state(self._own.availability, ONLINE)
@@ -115,7 +115,7 @@ class Poller:
         """Take in why a board could not be asked."""
         course = self._course(board)
         again = course.backoff.failed(now.monotonic)
-        course.next_at = max(again, now.monotonic + max(self._settings.interval, error.retry_after))
+        course.next_at = max(again, now.monotonic + error.retry_after)  # the back-off begins with the interval
         self._faults.set("jira", board.name, f"board {board.name}: {error}", now, code=error.state)
         self._report(course, error.state, str(error), now)
 

@@ -35,11 +35,13 @@ class Terminal:
 
     def __init__(self, file: TextIO | None = None) -> None:
         file = file or sys.stdout
+        if file is None:
+            raise StripError("the driver terminal needs a standard output, and it is closed")
         # A terminal stays one when it hangs up: rich would draw nothing any more, and say nothing.
         self._console = _Console(file=file, highlight=False, soft_wrap=True, force_terminal=file.isatty() or None)
         self._live: Live | None = None
         self._lines: dict[str, Text] = {}
-        self._letters = self._console.color_system is None or self._console.no_color
+        self._letters = self._console.color_system is None or self._console.no_color or not _has_blocks(file)
         self.alive = file.isatty() and not self._console.is_dumb_terminal
         """Whether lines can be drawn anew in place."""
 
@@ -113,6 +115,15 @@ class TerminalStrip:
     def close(self) -> None:
         """End the drawing."""
         self._terminal.close()
+
+
+def _has_blocks(file: TextIO) -> bool:
+    """Tell whether a file's encoding has the block: one from before UTF-8 has none."""
+    try:
+        BLOCK.encode(file.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
 
 
 def letter(red: int, green: int, blue: int) -> str:
