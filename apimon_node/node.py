@@ -1,16 +1,14 @@
 """The node's decisions: events in, frames and messages out. Pure: it knows no clock, socket or driver."""
 
 import math
-import re
-import shlex
 from collections import deque
-from collections.abc import Callable
 
-from apimon_node import __version__, wire
+from apimon_node import __version__, request, wire
 from apimon_node.display import Display
 from apimon_node.errors import PayloadError, StripError
 from apimon_node.faults import Faults, Remark
 from apimon_node.instant import Instant, WallClock
+from apimon_node.mqtt.inbox import Inbox, Letter
 from apimon_node.mqtt.messages import Down, Event, Message, Publish, Refused, Up
 from apimon_node.mqtt.outbox import Outbox
 from apimon_node.mqtt.topics import OFFLINE, ONLINE, Topics
@@ -34,17 +32,8 @@ COUNTERS_EVERY = 300.0
 PACE = 0.5
 """Seconds between two updates at the most, however seldom the strip may be written."""
 
-UNREAD = 8
-"""Messages of a topic that wait for the next update: if the last is refused, the one before it counts."""
-
-UNREAD_TOPICS = 4000
-"""Topics whose messages wait: anybody can invent pollers."""
-
 BURST = 2
 """Updates that may follow another at once after a while of quiet: a connection, then what the broker had kept."""
-
-WHAT = re.compile(r"[a-z0-9_-]{1,64}")
-"""What can be requested: an id. The answer's topic is longer than the request's, and topics have an end."""
 
 
 class Node:
@@ -64,10 +53,10 @@ class Node:
         self._boards = {name: Board(name) for strip in settings.strips for name in strip.boards}
         self._boards_by_topic = {self._topics.tickets(name): board for name, board in self._boards.items()}
         self._pollers = Pollers(self._topics, self._boards)
-        self._unread: dict[str, deque[tuple[Message, float]]] = {}
+        self._inbox = Inbox()
         self._faults = Faults()
         self._outbox = Outbox()
-        self._requests: dict[str, Callable[[Instant], None]] = {"identify": self._identify, "refresh": self._refresh}
+        self._actions: request.Actions = {"identify": self._identify, "refresh": self._refresh}
         self._up_since: float | None = None
         self._down_since = now.monotonic
         self._down_reason = "not connected yet"
@@ -105,7 +94,7 @@ class Node:
             case Message() if event.topic.startswith(self._own.request("")):
                 self._take_request(event, now)
             case Message():
-                self._put_aside(event, now)
+                self._inbox.put(event, now.monotonic)
             case Up():
                 self._up_since = now.monotonic
                 self._faults.remark(f"connected to {event.broker} by MQTT {event.protocol}")
@@ -169,15 +158,9 @@ class Node:
 
     # What came
 
-    def _put_aside(self, message: Message, now: Instant) -> None:
-        """Keep the last messages of each topic for the next update: of a flood only the last good one counts."""
-        if message.topic in self._unread or len(self._unread) < UNREAD_TOPICS:
-            self._unread.setdefault(message.topic, deque(maxlen=UNREAD)).append((message, now.monotonic))
-
     def _read(self, now: Instant) -> None:
-        """Take in what was put aside."""
-        unread, self._unread = self._unread, {}
-        for topic, messages in unread.items():
+        """Take in what has come since the last update."""
+        for topic, messages in self._inbox.drain().items():
             board = self._boards_by_topic.get(topic)
             if board is not None:
                 self._take_newest(board, messages, now)
@@ -185,7 +168,7 @@ class Node:
                 for message, _ in messages:
                     self._pollers.take(message)
 
-    def _take_newest(self, board: Board, messages: deque[tuple[Message, float]], now: Instant) -> None:
+    def _take_newest(self, board: Board, messages: deque[Letter], now: Instant) -> None:
         """Take the newest message that can be read; what is wrong with a newer one is a fault."""
         text = None
         for message, at in reversed(messages):
@@ -204,27 +187,11 @@ class Node:
 
     def _take_request(self, message: Message, now: Instant) -> None:
         what = message.topic.removeprefix(self._own.request(""))
-        if not WHAT.fullmatch(what):
-            self._faults.remark(f"ignored the request {wire.describe(what)}: that is no id", bad=True)
-            return
-        if message.retained:
-            mqtt = self._settings.mqtt
-            clear = f"mosquitto_pub -h {mqtt.host} -p {mqtt.port} -t {shlex.quote(message.topic)} -n -r"
-            self._faults.remark(f"ignored the retained request {what}; clear it with: {clear}", bad=True)
-            return
-        answer: dict[str, object] = {"status": "ok"}
-        try:
-            request = _request(message.payload)
-            answer |= request
-            self._do(what)(now)
-        except PayloadError as err:
-            answer |= {"status": "error", "error": str(err)}
-        self._outbox.once(self._own.response(what), wire.dump(answer))
-
-    def _do(self, what: str) -> Callable[[Instant], None]:
-        if what not in self._requests:
-            raise PayloadError(f"unknown request {what}: expected {' or '.join(self._requests)}")
-        return self._requests[what]
+        ignored = request.why_ignored(message, what, self._settings.mqtt)
+        if ignored is not None:
+            self._faults.remark(ignored, bad=True)
+        else:
+            self._outbox.once(self._own.response(what), request.answer(what, message.payload, self._actions, now))
 
     def _identify(self, now: Instant) -> None:
         self._identify_until = now.monotonic + max(IDENTIFY_SECONDS, 2 * period(self._interval))
@@ -365,14 +332,3 @@ class Node:
 
 def _denied(what: str, topic: str) -> str:
     return f"the broker refuses to let this node {what} {topic}: check its access list"
-
-
-def _request(payload: bytes) -> dict[str, object]:
-    """Read what comes with a request: nothing, or an object. Give of it what the answer echoes."""
-    request = wire.load(payload) if payload else {}
-    if not isinstance(request, dict):
-        raise PayloadError(f"expected nothing or an object, got {wire.describe(request)}")
-    transaction = request.get("transaction")
-    if isinstance(transaction, bool | dict | list):
-        raise PayloadError(f"transaction: expected text or a number, got {wire.describe(transaction)}")
-    return {} if transaction is None else {"transaction": transaction}

@@ -36,10 +36,12 @@ faults           | instant wire                                               |
 mqtt.messages    |                                                            |
 mqtt.topics      |                                                            |
 mqtt.outbox      | mqtt.messages                                              |
+mqtt.inbox       | mqtt.messages                                              |
+request          | errors instant wire settings mqtt.messages                 |
 strip.screen     | backoff                                                    |
 pollers          | errors wire mqtt.messages mqtt.topics                      |
 display          | instant settings picture.* strip.screen                    |
-node             | errors instant wire faults settings display pollers tickets.* picture.* mqtt.messages mqtt.topics mqtt.outbox |
+node             | errors instant wire faults settings display pollers request tickets.* picture.* mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox |
 poller.issues    | errors wire tickets.snapshot                               | datetime
 poller.poller    | errors instant wire faults settings backoff tickets.snapshot mqtt.messages mqtt.topics mqtt.outbox |
 
@@ -101,6 +103,8 @@ PURE = frozenset(
         "mqtt.messages",
         "mqtt.topics",
         "mqtt.outbox",
+        "mqtt.inbox",
+        "request",
         "strip.screen",
         "pollers",
         "display",

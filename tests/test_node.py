@@ -8,8 +8,8 @@ import pytest
 from world import NOON, World
 
 from apimon_node import wire
+from apimon_node.mqtt import inbox
 from apimon_node.mqtt.messages import Publish, Refused, Up
-from apimon_node.node import UNREAD_TOPICS
 from apimon_node.tickets import snapshot
 
 DAY = 24 * 3600
@@ -646,10 +646,10 @@ def test_answers_that_may_not_be_written_are_one_fault() -> None:
 def test_topics_that_somebody_invents_do_not_fill_the_memory() -> None:
     world = World().started(A=1)
 
-    for number in range(3 * UNREAD_TOPICS):
+    for number in range(3 * inbox.TOPICS):
         world.message(f"pollers/x{number}/status", b"x")
 
-    assert len(world.node._unread) <= UNREAD_TOPICS
+    assert len(world.node._inbox.drain()) <= inbox.TOPICS
 
 
 # Requests

@@ -1,0 +1,36 @@
+"""The inbox: messages that wait for the next update, the last few of each topic. Pure."""
+
+from collections import deque
+from typing import NamedTuple
+
+from apimon_node.mqtt.messages import Message
+
+MESSAGES = 8
+"""Messages of a topic that wait: if the last is refused, the one before it counts."""
+
+TOPICS = 4000
+"""Topics whose messages wait: anybody can invent pollers."""
+
+
+class Letter(NamedTuple):
+    """A message, and when it came (monotonic seconds)."""
+
+    message: Message
+    at: float
+
+
+class Inbox:
+    """Collects messages by their topic, the oldest first, until they are drained."""
+
+    def __init__(self) -> None:
+        self._letters: dict[str, deque[Letter]] = {}
+
+    def put(self, message: Message, at: float) -> None:
+        """Keep a message, if there is room for its topic."""
+        if message.topic in self._letters or len(self._letters) < TOPICS:
+            self._letters.setdefault(message.topic, deque(maxlen=MESSAGES)).append(Letter(message, at))
+
+    def drain(self) -> dict[str, deque[Letter]]:
+        """Take what has collected."""
+        letters, self._letters = self._letters, {}
+        return letters

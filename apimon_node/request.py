@@ -1,0 +1,52 @@
+"""Requests: what a node is asked to do, which of it is done, and the answer. Pure."""
+
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from apimon_node import wire
+from apimon_node.errors import PayloadError
+from apimon_node.instant import Instant
+from apimon_node.mqtt.messages import Message
+from apimon_node.settings import MqttSettings
+
+WHAT = re.compile(r"[a-z0-9_-]{1,64}")
+"""What can be requested: an id. The answer's topic is longer than the request's, and topics have an end."""
+
+Actions: TypeAlias = Mapping[str, Callable[[Instant], None]]
+"""What can be done, by what is asked for."""
+
+
+def why_ignored(message: Message, what: str, mqtt: MqttSettings) -> str | None:
+    """Say why a request is passed over, or None. A retained one would come again at every connection."""
+    if not WHAT.fullmatch(what):
+        return f"ignored the request {wire.describe(what)}: that is no id"
+    if message.retained:
+        clear = f"mosquitto_pub -h {mqtt.host} -p {mqtt.port} -t {shlex.quote(message.topic)} -n -r"
+        return f"ignored the retained request {what}; clear it with: {clear}"
+    return None
+
+
+def answer(what: str, payload: bytes, actions: Actions, now: Instant) -> bytes:
+    """Do what is asked for; give the payload of the response."""
+    response: dict[str, object] = {"status": "ok"}
+    try:
+        response |= _echo(payload)
+        if what not in actions:
+            raise PayloadError(f"unknown request {what}: expected {' or '.join(actions)}")  # noqa: TRY301 - as all errors here
+        actions[what](now)
+    except PayloadError as err:
+        response |= {"status": "error", "error": str(err)}
+    return wire.dump(response)
+
+
+def _echo(payload: bytes) -> dict[str, object]:
+    """Read what comes with a request: nothing, or an object. Give of it what the answer echoes."""
+    request = wire.load(payload) if payload else {}
+    if not isinstance(request, dict):
+        raise PayloadError(f"expected nothing or an object, got {wire.describe(request)}")
+    transaction = request.get("transaction")
+    if isinstance(transaction, bool | dict | list):
+        raise PayloadError(f"transaction: expected text or a number, got {wire.describe(transaction)}")
+    return {} if transaction is None else {"transaction": transaction}
