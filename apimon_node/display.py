@@ -1,5 +1,7 @@
 """The display: one strip's part of a node, from the picture to the frame that is due, with its counters. Pure."""
 
+import math
+
 from apimon_node.instant import Instant
 from apimon_node.picture.effects import period
 from apimon_node.picture.layout import Picture, Pixel
@@ -49,7 +51,7 @@ class Display:
         """Give the frame to write now, if any. Effects move only as fast as the strip may be written."""
         if self._row and now.monotonic >= self._paint_at:
             self.screen.want(self._painting.frame(now.monotonic))
-            self._repaint_at = now.monotonic + self._interval if self._painting.animated else float("inf")
+            self._repaint_at = now.monotonic + self._interval if self._painting.animated else math.inf
         return self.screen.due(now.monotonic)
 
     @property
@@ -60,7 +62,7 @@ class Display:
     def deadline(self) -> float:
         """When due() has work next, in monotonic seconds."""
         if not self._row:
-            return float("inf")
+            return math.inf
         return min(self.screen.deadline(), self._paint_at)
 
     def shown(self, frame: bytes, now: Instant) -> None:

@@ -39,7 +39,8 @@ BURST = 2
 class Node:
     """Takes events, knows what is true, and says what to show and publish, and when it must be asked again.
 
-    Nothing is worked out more often than every render interval: a flood of messages costs two frames a second.
+    Updates keep the pace of the strip, or 0.5 s where that is slower; only a few may follow another at once. A flood of
+    messages so costs two frames a second at the default render interval.
     """
 
     def __init__(self, settings: Settings, now: Instant) -> None:
@@ -229,8 +230,7 @@ class Node:
 
     def _next_change(self, now: Instant) -> float:
         """When what was worked out at `now` stops being true by itself."""
-        connection = self._down_since if self._up_since is None else self._up_since
-        ends = (connection + GRACE, self._identify_until, self._told_at + COUNTERS_EVERY)
+        ends = (self._settled_at, self._identify_until, self._told_at + COUNTERS_EVERY)
         changes = [board.deadline(now) for board in self._boards.values()]
         return min([*changes, *(end for end in ends if end > now.monotonic)], default=math.inf)
 
@@ -307,9 +307,13 @@ class Node:
         }
         self._outbox.state(self._own.status, wire.dump(status))
 
+    @property
+    def _settled_at(self) -> float:
+        """When (monotonic seconds) the connection has been as it is for as long as the grace."""
+        return (self._down_since if self._up_since is None else self._up_since) + GRACE
+
     def _settled(self, now: Instant) -> bool:
-        """Tell whether the connection has been as it is for longer than the grace."""
-        return now.monotonic >= (self._down_since if self._up_since is None else self._up_since) + GRACE
+        return now.monotonic >= self._settled_at
 
     def _state(self, now: Instant) -> str:
         if "strip" in self._faults:

@@ -110,10 +110,12 @@ class Link:
         until = time.monotonic() + CLOSE_TIMEOUT
         while self.up and self.unsent and time.monotonic() < until:
             self.wait(until)
-        if self._connection is not None:
-            # What could not be said the will says, and a polite leave would take it back.
-            leave = self._connection.hang_up if self.unsent else self._connection.disconnect
-            leave()
+        if self._connection is None:
+            return
+        if self.unsent:
+            self._connection.hang_up()  # the will says what we could not; a polite leave would take it back
+        else:
+            self._connection.disconnect()
 
     def _drop_oldest(self) -> None:
         """Keep the queue bounded, by its oldest message that nobody would miss."""
