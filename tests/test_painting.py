@@ -89,7 +89,7 @@ def test_the_limit_on_the_current_is_never_exceeded(
     limited = Painting(row, Output(output.order, output.gamma, output.brightness, output.reverse, max_milliamps=limit))
     free = Painting(row, output)
 
-    assert milliamps(limited.frame(now)) <= limit
+    assert milliamps(limited.frame(now), len(row)) <= limit
     assert limited.milliamps <= limit
     assert limited.limited is (free.milliamps > limit)
     if not limited.limited:
@@ -101,6 +101,40 @@ def test_a_limited_frame_is_dimmed_as_a_whole_and_says_so() -> None:
 
     assert painting.limited
     assert painting.frame(0).hex(" ", 3) == " ".join(["818181"] * 10 + ["810000"])
+
+
+@pytest.mark.parametrize(
+    ("color", "order", "expected"),
+    [
+        (WHITE, "GRBW", "000000ff"),
+        (WHITE, "WRGB", "ff000000"),
+        ((255, 110, 0), "GRBW", "6eff0000"),
+        ((200, 100, 50), "RGBW", "96320032"),
+    ],
+)
+def test_a_strip_with_white_takes_from_it_what_the_colours_have_in_common(
+    color: tuple[int, int, int], order: str, expected: str
+) -> None:
+    painting = Painting((Pixel(color), Pixel(color, Effect.BLINK)), Output(order=order))
+
+    assert painting.frame(0).hex() == expected * 2
+    assert painting.frame(1).hex() == expected + "00000000"
+
+
+def test_white_of_its_own_channel_costs_a_third() -> None:
+    assert Painting((Pixel(WHITE),), Output()).milliamps == 56
+    assert Painting((Pixel(WHITE),), Output(order="GRBW")).milliamps == pytest.approx(1 + 55 / 3)
+
+
+@given(ROWS, st.permutations("RGBW").map("".join), st.integers(1, 2000), st.floats(0, 1e6))
+def test_the_limit_holds_for_strips_with_white_but_for_what_is_rounded(
+    row: tuple[Pixel, ...], order: str, spare: int, now: float
+) -> None:
+    limit = len(row) * MILLIAMPS_DARK + spare
+    painting = Painting(row, Output(order, max_milliamps=limit))
+    rounded = len(row) * 3 * 55 / 765  # a step of each colour
+
+    assert milliamps(painting.frame(now), len(row)) <= limit + rounded
 
 
 def test_no_limit_is_no_limit() -> None:
@@ -116,7 +150,9 @@ def test_a_limit_below_what_dark_pixels_draw_leaves_them_all_dark() -> None:
 
 @pytest.mark.parametrize(("pixels", "expected"), [("", 0), ("000000", 1), ("ffffff", 56), ("ff0000" * 3, 58)])
 def test_the_current_of_a_frame_is_estimated_by_pixel_and_channel(pixels: str, expected: float) -> None:
-    assert milliamps(bytes.fromhex(pixels)) == pytest.approx(expected)
+    frame = bytes.fromhex(pixels)
+
+    assert milliamps(frame, len(frame) // 3) == pytest.approx(expected)
 
 
 @given(st.floats(0.5, 4), st.floats(0.001, 1))

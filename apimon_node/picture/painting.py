@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from enum import Enum
 from functools import lru_cache
 from itertools import groupby
+from operator import sub
 from typing import NamedTuple
 
 from apimon_node.picture.effects import PERIOD, Effect, level
 from apimon_node.picture.layout import Picture, Pixel
 from apimon_node.picture.looks import Color
 
-CHANNELS = 3
-"""Bytes of a pixel."""
+COLORS = 3
+"""Red, green and blue: a pixel's full white is all of them."""
 
 MILLIAMPS_FULL = 55
 """Of a WS2812 pixel at full white, beside what it draws when dark (WLED's default; data sheets say up to 60)."""
@@ -38,7 +39,6 @@ class Status(Enum):
 WHITE: Color = (255, 255, 255)
 OVERFLOW = Pixel(WHITE, Effect.PULSE)
 HEARTBEAT = Pixel(WHITE, Effect.PULSE)
-IDENTIFY = Pixel(WHITE, Effect.BLINK)
 STATUS = {
     Status.CONNECTION: Pixel((255, 110, 0), Effect.PULSE),  # orange; CSS's orange looks yellow on LEDs
     Status.ERROR: Pixel((255, 0, 0), Effect.PULSE),
@@ -46,7 +46,10 @@ STATUS = {
 
 
 class Output(NamedTuple):
-    """How frames leave: channel order, gamma, brightness (0 to 1), direction, and a limit in mA (0 for none)."""
+    """How frames leave: channel order, gamma, brightness (0 to 1), direction, and a limit in mA (0 for none).
+
+    With a W in the order, what red, green and blue have in common is left to the white channel.
+    """
 
     order: str = "RGB"
     gamma: float = 1.0
@@ -64,19 +67,21 @@ class Painting:
     def __init__(self, pixels: tuple[Pixel, ...], output: Output, period: float = PERIOD) -> None:
         """`period` is how many seconds the effects take."""
         self._period = period
+        self._order = output.order
         row = pixels[::-1] if output.reverse else pixels
-        order = ["RGB".index(channel) for channel in output.order]
-        peak = bytes(pixel.color[channel] for pixel in row for channel in order)
+        colors = bytes(value for pixel in row for value in pixel.color)
         table = curve(output.gamma, output.brightness)
-        demand = milliamps(peak.translate(table))
+        peak = _arranged(colors.translate(table), output.order)
+        demand = milliamps(peak, len(row))
         self.limited = 0 < output.max_milliamps < demand
         if self.limited:
             dark = len(row) * MILLIAMPS_DARK
             table = _scale(table, max(output.max_milliamps - dark, 0) / (demand - dark))
+            peak = _arranged(colors.translate(table), output.order)
         self._table = table
-        self._peak = peak.translate(table)
-        self._moving = list(_moving(row, order))
-        self.milliamps = milliamps(self._peak)
+        self._peak = peak
+        self._moving = list(_moving(row, len(output.order)))
+        self.milliamps = milliamps(self._peak, len(row))
 
     @property
     def animated(self) -> bool:
@@ -84,24 +89,39 @@ class Painting:
         return bool(self._moving)
 
     def frame(self, now: float) -> bytes:
-        """Give the frame at `now` (monotonic seconds): 3 bytes a pixel, in the strip's order."""
+        """Give the frame at `now` (monotonic seconds): a byte for each channel of a pixel, in the strip's order."""
         if not self._moving:
             return self._peak
         frame = bytearray(self._peak)
-        for start, end, channels, effect in self._moving:
-            share = level(effect, now, self._period)
-            shade = bytes([int(value * share) for value in channels]).translate(self._table)
-            frame[start:end] = shade * ((end - start) // CHANNELS)
+        for start, end, pixels, pixel in self._moving:
+            share = level(pixel.effect, now, self._period)
+            shade = bytes([int(value * share) for value in pixel.color]).translate(self._table)
+            frame[start:end] = _arranged(shade, self._order) * pixels
         return bytes(frame)
 
 
-def _moving(row: tuple[Pixel, ...], order: list[int]) -> Iterator[tuple[int, int, list[int], Effect]]:
-    """Give each run of like pixels that move: its first byte, the one after its last, its channels, its effect."""
+def _arranged(colors: bytes, order: str) -> bytes:
+    """Bring pixels from red, green, blue into an order of channels."""
+    if order == "RGB":
+        return colors
+    channels = {name: colors[at::COLORS] for at, name in enumerate("RGB")}
+    if "W" in order:
+        white = bytes(map(min, *channels.values()))
+        channels = {name: bytes(map(sub, values, white)) for name, values in channels.items()} | {"W": white}
+    arranged = bytearray(len(channels) * len(channels["R"]))
+    for at, name in enumerate(order):
+        arranged[at :: len(order)] = channels[name]
+    return bytes(arranged)
+
+
+def _moving(row: tuple[Pixel, ...], channels: int) -> Iterator[tuple[int, int, int, Pixel]]:
+    """Give each run of like pixels that move: its first byte, the one after its last, how many there are, and one."""
     start = 0
     for pixel, run in groupby(row):
-        end = start + CHANNELS * sum(1 for _ in run)
+        pixels = sum(1 for _ in run)
+        end = start + channels * pixels
         if pixel.effect is not Effect.STEADY:
-            yield start, end, [pixel.color[channel] for channel in order], pixel.effect
+            yield start, end, pixels, pixel
         start = end
 
 
@@ -115,9 +135,9 @@ def compose(picture: Picture, *, dimmed: bool, status: Pixel | None, status_at: 
     return tuple(row)
 
 
-def milliamps(frame: bytes) -> float:
+def milliamps(frame: bytes, pixels: int) -> float:
     """Estimate the current of a frame. An estimate by WLED's model, not a measurement: keep a margin."""
-    return len(frame) // CHANNELS * MILLIAMPS_DARK + sum(frame) * MILLIAMPS_FULL / (255 * CHANNELS)
+    return pixels * MILLIAMPS_DARK + sum(frame) * MILLIAMPS_FULL / (255 * COLORS)
 
 
 @lru_cache(maxsize=16)
