@@ -1,15 +1,14 @@
 """config.yaml → settings: the schema, and the checks of what belongs together. The file itself explains each key."""
 
 from collections.abc import Callable
-from itertools import permutations
 from pathlib import Path
 from typing import Any
 
+from apimon_node import rules
 from apimon_node.errors import ConfigError
 from apimon_node.picture.effects import Effect
 from apimon_node.picture.looks import Look, Match
-from apimon_node.picture.painting import MILLIAMPS_DARK
-from apimon_node.reading import Key, Node, Problems, Values, file, mapping, one_or_more, read, scalar, sequence, table
+from apimon_node.reading import Key, Node, Problems, file, mapping, one_or_more, read, scalar, sequence, table
 from apimon_node.settings import (
     AuthSettings,
     AuthType,
@@ -22,8 +21,10 @@ from apimon_node.settings import (
     Settings,
     StatusPixel,
     StripSettings,
+    Ws281xSettings,
 )
-from apimon_node.strip.drivers import DRIVERS
+from apimon_node.strip.child import LINES, MAX_PIXELS
+from apimon_node.strip.drivers import DRIVERS, HARDWARE
 from apimon_node.tickets.snapshot import CATEGORIES
 from apimon_node.values import (
     choice,
@@ -32,6 +33,7 @@ from apimon_node.values import (
     identifier,
     number,
     optional,
+    order,
     query,
     share,
     text,
@@ -44,10 +46,11 @@ from apimon_node.values import (
 PATHS = (Path("config.yaml"), Path("/etc/apimon/config.yaml"))
 """Where the configuration is looked for."""
 
-MAX_PIXELS = 2000
+HARDWARE_MILLIAMPS = 850
+"""The limit of a real strip unless configured: what a Pi's supply has to spare (WLED's default)."""
 
-SMOOTH = 0.5
-"""Seconds between two frames that the effects are made for; more often only costs."""
+HARDWARE_ORDER = "GRB"
+"""How most WS2812 take their colours."""
 
 
 def load(path: Path | None) -> tuple[Settings, list[str]]:
@@ -69,72 +72,24 @@ def parse(text: str, file: str = "config.yaml", folder: Path = Path()) -> tuple[
     return settings, warnings
 
 
-# What belongs together: each function looks at the values of a mapping
+def _pin(value: Any) -> int:
+    if type(value) is int and value in LINES:
+        return value
+    raise ValueError(rules.PINS)
 
 
-def _check_node(values: Values, node: Node, path: str, problems: Problems) -> None:
-    if values["render_interval"] < SMOOTH:
-        problems.warn(
-            node, f"{path}.render_interval", "below 0.5s the node and the strip work harder than they need to"
-        )
-
-
-def _check_strip(values: Values, node: Node, path: str, problems: Problems) -> None:
-    limit, dark = values["max_milliamps"], values["pixels"] * MILLIAMPS_DARK
-    if 0 < limit <= dark:
-        text = f"expected 0 (no limit) or more than the {dark} mA that its pixels draw when dark, got {limit}"
-        problems.add(node, f"{path}.max_milliamps", text)
-
-
-def _check_auth(values: Values, node: Node, path: str, problems: Problems) -> None:
-    auth = values["type"]
-    by_user = auth in (AuthType.API_TOKEN, AuthType.BASIC)
-    if by_user and values["user"] is None:
-        problems.add(node, f"{path}.user", f"is missing: {auth} signs a user in")
-    right = {AuthType.BASIC: "password_file", AuthType.NONE: ""}.get(auth, "token_file")
-    for wrong in ("token_file", "password_file"):
-        if wrong != right and values[wrong] is not None:
-            problems.add(node, f"{path}.{wrong}", f"does not go with {auth}")
-
-
-def _check_poller(values: Values, node: Node, path: str, problems: Problems) -> None:
-    least = 2 * values["interval"]
-    if values["valid_for"] < least:
-        problems.add(
-            node,
-            f"{path}.valid_for",
-            f"expected at least twice the interval ({least:g}s), got {values['valid_for']:g}s",
-        )
-
-
-def _check_names(part: str, word: str) -> Callable[[Values, Node, str, Problems], None]:
-    def check(values: Values, node: Node, _path: str, problems: Problems) -> None:
-        names = [item.name for item in values[part]]
-        for at in (at for at, name in enumerate(names) if name in names[:at]):
-            problems.add(_node_of(node, part, at), f"{part}[{at}].name", f"a {word} {names[at]!r} is there already")
-
-    return check
-
-
-def _check_strips_have_a_node(values: Values, node: Node, _path: str, problems: Problems) -> None:
-    if values["strips"] and values["node"] is None:
-        problems.add(node, "node", "is missing: strips need a node with an id")
-
-
-def _check_strips_have_looks(values: Values, node: Node, _path: str, problems: Problems) -> None:
-    if values["strips"] and not values["looks"]:
-        problems.add(node, "looks", "is missing: without looks no ticket is drawn")
-
-
-def _check_poller_has_boards(values: Values, node: Node, _path: str, problems: Problems) -> None:
-    if values["poller"] is not None and not values["boards"]:
-        problems.add(node, "boards", "is missing: the poller has nothing to ask for")
-
-
-def _node_of(root: Node, part: str, at: int) -> Node:
-    items = next(value for key, value in root.value if key.value == part)
-    node: Node = items.value[at]
-    return node
+def _strip(
+    driver: str, order: str | None, max_milliamps: int | None, device: Path | None, **values: Any
+) -> StripSettings:
+    """Fill in what depends on the driver."""
+    hardware = driver in HARDWARE
+    return StripSettings(
+        driver=driver,
+        order=order or (HARDWARE_ORDER if hardware else "RGB"),
+        max_milliamps=(HARDWARE_MILLIAMPS if hardware else 0) if max_milliamps is None else max_milliamps,
+        device=device or rules.SPI_DEVICE,
+        **values,
+    )
 
 
 def _auth(type: AuthType, user: str | None, token_file: Path | None, password_file: Path | None) -> AuthSettings:  # noqa: A002 - the key
@@ -175,11 +130,11 @@ NODE = mapping(
         "render_interval": Key(scalar(duration("10ms", "60s"))),
         "refresh_interval": Key(scalar(duration("1s", "1d"))),
     },
-    _check_node,
+    rules.pace,
 )
 
 STRIP = mapping(
-    StripSettings,
+    _strip,
     {
         "name": Key(scalar(identifier)),
         "driver": Key(scalar(choice(*DRIVERS))),
@@ -189,12 +144,18 @@ STRIP = mapping(
         "status_pixel": Key(scalar(lambda value: StatusPixel(choice(*StatusPixel)(value)))),
         "heartbeat": Key(scalar(truth)),
         "reverse": Key(scalar(truth)),
-        "order": Key(scalar(choice(*("".join(order) for order in permutations("RGB"))))),
+        "order": Key(scalar(optional(order)), None),
         "gamma": Key(scalar(number(0.5, 4))),
-        "max_milliamps": Key(scalar(whole(0, 100_000))),
+        "max_milliamps": Key(scalar(optional(whole(0, 100_000))), None),
+        "gpio": Key(scalar(optional(_pin)), None),
+        "device": Key(file, None),
     },
-    _check_strip,
+    rules.current,
+    rules.pins,
+    settings=StripSettings,
 )
+
+WS281X = mapping(Ws281xSettings, {"dma": Key(scalar(whole(0, 15))), "socket": Key(file)}, rules.dma)
 
 MATCH = mapping(
     Match,
@@ -218,7 +179,7 @@ AUTH = mapping(
         "token_file": Key(file, None),
         "password_file": Key(file, None),
     },
-    _check_auth,
+    rules.auth,
 )
 
 JIRA = mapping(
@@ -238,7 +199,7 @@ POLLER = mapping(
         "valid_for": Key(scalar(duration("2s", "52w"))),
         "jira": Key(JIRA),
     },
-    _check_poller,
+    rules.validity,
 )
 
 BOARD = mapping(
@@ -266,11 +227,14 @@ ROOT = mapping(
         "overdue": Key(mapping(lambda effect: effect, {"effect": Key(EFFECT, Effect.PULSE)}), Effect.PULSE),
         "poller": Key(POLLER, None),
         "boards": Key(sequence(BOARD), ()),
+        "ws281x": Key(WS281X, Ws281xSettings()),
         "home_assistant": Key(_home_assistant, None),
     },
-    _check_names("strips", "strip"),
-    _check_names("boards", "board"),
-    _check_strips_have_a_node,
-    _check_strips_have_looks,
-    _check_poller_has_boards,
+    rules.names("strips", "strip"),
+    rules.names("boards", "board"),
+    rules.strips_have_a_node,
+    rules.strips_have_looks,
+    rules.lines,
+    rules.devices,
+    rules.poller_has_boards,
 )

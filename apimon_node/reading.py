@@ -108,9 +108,13 @@ def mapping(
     make: Callable[..., Any],
     keys: Mapping[str, Key],
     *checks: Callable[[Values, Node, str, Problems], None],
+    settings: Any = None,
 ) -> Reader:
-    """Read a mapping with these keys; `make` gets their values by name, `checks` look at them together before."""
-    own = getattr(make, "_field_defaults", {})  # of a NamedTuple
+    """Read a mapping with these keys; `make` gets their values by name, `checks` look at them together before.
+
+    `settings` is the NamedTuple whose defaults hold, where `make` is not itself that.
+    """
+    own = getattr(settings or make, "_field_defaults", {})
     defaults = {name: own.get(name, MISSING) if key.default is MISSING else key.default for name, key in keys.items()}
 
     def read(node: Node, path: str, problems: Problems) -> Any:

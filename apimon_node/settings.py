@@ -58,8 +58,18 @@ class NodeSettings(NamedTuple):
     refresh_interval: float = 60.0
 
 
+class Ws281xSettings(NamedTuple):
+    """The C library rpi_ws281x: its DMA channel, and the socket of a strip service, or None for a child of the node."""
+
+    dma: int = 10
+    socket: Path | None = None
+
+
 class StripSettings(NamedTuple):
-    """One strip. `order` names the channels as they go out, `max_milliamps` 0 is no limit."""
+    """One strip. `order` names the channels as they go out, `max_milliamps` 0 is no limit.
+
+    `gpio` is the pin of driver ws281x (BCM numbers), `device` the file of driver spi.
+    """
 
     name: str
     driver: str
@@ -72,6 +82,13 @@ class StripSettings(NamedTuple):
     order: str = "RGB"
     gamma: float = 1.0
     max_milliamps: int = 0
+    gpio: int | None = None
+    device: Path = Path("/dev/spidev0.0")
+
+    @property
+    def channels(self) -> int:
+        """Bytes of a pixel."""
+        return len(self.order)
 
 
 class AuthSettings(NamedTuple):
@@ -117,3 +134,4 @@ class Settings(NamedTuple):
     overdue_effect: Effect
     poller: PollerSettings | None
     boards: tuple[BoardSettings, ...]
+    ws281x: Ws281xSettings = Ws281xSettings()

@@ -115,6 +115,13 @@ def choice(*words: str) -> Callable[[Any], str]:
     return convert
 
 
+def order(value: Any) -> str:
+    """Read the order of the colours on the wire."""
+    if isinstance(value, str) and sorted(value) in (sorted("RGB"), sorted("RGBW")):
+        return value
+    raise ValueError("an order of the colours such as GRB or RGB, or GRBW for a strip with white")
+
+
 def url(value: Any) -> str:
     """Read the address of a web site, without its last slash."""
     if isinstance(value, str) and re.fullmatch(r"https?://[^/@\s]+(/[^@\s?#]*)?", value):

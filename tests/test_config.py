@@ -28,6 +28,7 @@ from apimon_node.settings import (
     Settings,
     StatusPixel,
     StripSettings,
+    Ws281xSettings,
 )
 
 SHIPPED = Path(__file__).parent.parent / "config.yaml"
@@ -145,7 +146,7 @@ def test_the_shipped_file_has_every_key_that_the_program_knows() -> None:
 
     assert "\n# home_assistant:" in text
     present[""].add("home_assistant")
-    assert len(known) == 11
+    assert len(known) == 12
     assert {place: present[place] for place in known} == known
 
 
@@ -284,7 +285,7 @@ boards: ops
         "config.yaml:3: mqtt.hots: unknown key: did you mean 'host'?",
         "config.yaml:5: node.id: expected an id of a to z, 0 to 9, _ and - only, got 'Hall way'",
         "config.yaml:6: node.render_interval: expected a duration from 10ms to 60s, got '5ms'",
-        "config.yaml:9: strips[0].driver: expected terminal or memory, got 'neon'",
+        "config.yaml:9: strips[0].driver: expected terminal, memory, spi or ws281x, got 'neon'",
         "config.yaml:12: strips[0].pixels: expected 1 to 2000, got 'forty'",
         "config.yaml:13: strips[0].boards[1]: expected an id of a to z, 0 to 9, _ and - only, got 'OPS'",
         "config.yaml:14: strips[0].brightness: expected a percentage from 0% to 100%, got '150%'",
@@ -322,7 +323,7 @@ def test_all_lines_together_are_what_the_error_says() -> None:
         (
             "xyz: 1",
             (
-                "config.yaml:1: xyz: unknown key: expected mqtt, node, strips, looks, overdue, poller, boards "
+                "config.yaml:1: xyz: unknown key: expected mqtt, node, strips, looks, overdue, poller, boards, ws281x "
                 "or home_assistant"
             ),
         ),
@@ -421,6 +422,130 @@ poller: {interval: 1h, id: X, jira: {url: x, auth: {type: basic, user: 5, token_
         "poller.jira.auth.user",
         "poller.valid_for",
     ]
+
+
+# Strips on pins
+
+
+def strips(*lines: str, ws281x: str = "{}") -> str:
+    items = "".join(f"  - {{name: s{at}, pixels: 40, boards: ops, {line}}}\n" for at, line in enumerate(lines))
+    return f"node: {{id: hall}}\nws281x: {ws281x}\nlooks: [{{color: red}}]\nstrips:\n{items}"
+
+
+PINS = "GPIO 18 or 12 (PWM), 13 or 19 (the second line of PWM), 21 (PCM) or 10 (SPI)"
+TOGETHER = (
+    "ws281x drives one strip, or two of which one is on GPIO 12 or 18 and the other on 13 or 19; these are on {}."
+    " Another strip can use the driver spi"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (strips("driver: ws281x"), f"config.yaml:5: strips[0].gpio: is missing: {PINS}"),
+        (strips("driver: ws281x, gpio: 17"), f"config.yaml:5: strips[0].gpio: expected {PINS}, got 17"),
+        (strips("driver: ws281x, gpio: '18'"), f"config.yaml:5: strips[0].gpio: expected {PINS}, got '18'"),
+        (
+            strips("driver: ws281x, gpio: 18, device: /dev/spidev0.0"),
+            "config.yaml:5: strips[0].device: does not go with ws281x",
+        ),
+        (strips("driver: terminal, gpio: 18"), "config.yaml:5: strips[0].gpio: does not go with terminal"),
+        (
+            strips("driver: spi, gpio: 18"),
+            (
+                "config.yaml:5: strips[0].gpio: does not go with spi"
+                " (it drives the pin of its device: GPIO 10 of /dev/spidev0.0)"
+            ),
+        ),
+        (strips("driver: terminal, order: GRBW"), "config.yaml:5: strips[0].order: a terminal has no white channel"),
+        (
+            strips("driver: spi, order: GRX"),
+            (
+                "config.yaml:5: strips[0].order: expected an order of the colours such as GRB or RGB,"
+                " or GRBW for a strip with white, got 'GRX'"
+            ),
+        ),
+        (
+            strips("driver: spi", "driver: spi"),
+            "config.yaml:6: strips[1].device: strip 's0' is on /dev/spidev0.0 already",
+        ),
+        (
+            strips("driver: spi", "driver: ws281x, gpio: 10"),
+            "config.yaml:6: strips[1].device: strip 's0' is on /dev/spidev0.0 already",
+        ),
+        *(
+            (
+                strips(*(f"driver: ws281x, gpio: {pin}" for pin in pins)),
+                f"config.yaml:{4 + len(pins)}: strips[{len(pins) - 1}].gpio: "
+                + TOGETHER.format(" and ".join(map(str, pins))),
+            )
+            for pins in [(18, 21), (18, 12), (13, 19), (18, 18), (10, 13), (18, 13, 12), (18, 13, 21)]
+        ),
+        (
+            strips("driver: ws281x, gpio: 18", ws281x="{dma: 5}"),
+            "config.yaml:2: ws281x.dma: expected 10, got 5: the SD card uses it, and would be corrupted",
+        ),
+        *(
+            (
+                strips("driver: ws281x, gpio: 18", ws281x=f"{{dma: {dma}}}"),
+                f"config.yaml:2: ws281x.dma: expected 10, got {dma}: the kernel or the firmware uses it",
+            )
+            for dma in (0, 1, 2, 3, 4, 6, 7, 15)
+        ),
+        (
+            strips("driver: ws281x, gpio: 18", ws281x="{dma: 255}"),
+            "config.yaml:2: ws281x.dma: expected 0 to 15, got 255",
+        ),
+    ],
+)
+def test_pins_that_cannot_work_are_told_with_what_to_do(text: str, expected: str) -> None:
+    assert problem(text) == expected
+
+
+@pytest.mark.parametrize("pins", [(10,), (12,), (13,), (18,), (19,), (21,), (18, 13), (18, 19), (19, 12), (13, 12)])
+def test_pins_that_work(pins: tuple[int, ...]) -> None:
+    loaded = settings(strips(*(f"driver: ws281x, gpio: {pin}" for pin in pins)))
+
+    assert tuple(strip.gpio for strip in loaded.strips) == pins
+    assert loaded.ws281x == Ws281xSettings(10, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        *(
+            (
+                strips("driver: ws281x, gpio: 18", ws281x=f"{{dma: {dma}}}"),
+                f"config.yaml:2: ws281x.dma: the kernel may use channel {dma} at the same time: prefer 10",
+            )
+            for dma in (8, 9, 11, 12, 13, 14)
+        ),
+        (
+            strips("driver: ws281x, gpio: 18").replace("40", "5"),
+            (
+                "config.yaml:5: strips[0].pixels: fewer than 6 may flicker with ws281x: "
+                "name more than there are, or use spi"
+            ),
+        ),
+    ],
+)
+def test_what_may_not_work_is_a_warning(text: str, warning: str) -> None:
+    assert config.parse(text)[1] == [warning]
+
+
+def test_what_a_strip_is_unless_told_otherwise_depends_on_its_driver() -> None:
+    spi, terminal = settings(strips("driver: spi", "driver: terminal")).strips
+
+    assert (spi.order, spi.max_milliamps, spi.device) == ("GRB", 850, Path("/dev/spidev0.0"))
+    assert (terminal.order, terminal.max_milliamps) == ("RGB", 0)
+    named = settings(strips("driver: spi, order: RGB, max_milliamps: 0")).strips[0]
+    assert (named.order, named.max_milliamps) == ("RGB", 0)
+
+
+def test_the_socket_of_a_strip_service_is_relative_to_the_file() -> None:
+    text = strips("driver: ws281x, gpio: 18", ws281x="{socket: strip.sock}")
+
+    assert config.parse(text, folder=Path("/etc/apimon"))[0].ws281x.socket == Path("/etc/apimon/strip.sock")
 
 
 # What YAML makes of what people write

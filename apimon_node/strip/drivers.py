@@ -1,42 +1,61 @@
-"""What every driver does, and which there are: `show` a whole frame, and `close`.
+"""Which drivers there are, and how those of a configuration are made."""
 
-A driver opens its device at its first frame, and again at the first after a failure: a constructor only stores.
-"""
-
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Protocol
+from functools import partial
+from importlib.util import find_spec
 
-from apimon_node.settings import StripSettings
+from apimon_node.extras import need
+from apimon_node.settings import StripSettings, Ws281xSettings
+from apimon_node.strip.driver import Driver
 from apimon_node.strip.memory import MemoryStrip
 
-DRIVERS = ("terminal", "memory")
+HARDWARE = ("spi", "ws281x")
+DRIVERS = ("terminal", "memory", *HARDWARE)
 
 
-class Driver(Protocol):
-    """Puts frames onto one strip."""
+def open_drivers(devices: Sequence[Sequence[StripSettings]], ws281x: Ws281xSettings, stack: ExitStack) -> list[Driver]:
+    """Make the driver of each device: the strips that are written at once. `stack` closes them.
 
-    def show(self, frame: bytes) -> None:
-        """Put a whole frame onto the strip: 3 bytes a pixel, in its order. Raises StripError, and may be called again.
+    Raises InstallError where a library is missing.
+    """
+    drivers: list[Driver] = []
+    terminal = None
+    for strips in devices:
+        strip = strips[0]
+        if strip.driver == "terminal":
+            from apimon_node.strip.terminal import Terminal  # noqa: PLC0415 - costs 6 MB, and a Pi on a wall has none
 
-        A frame of the wrong length is a bug of the caller: ValueError.
-        """
-        ...
+            terminal = terminal or Terminal()
+            drivers.append(terminal.strip(strip.name, strip.pixels))
+        elif strip.driver == "spi":
+            from apimon_node.strip.spi import SpiStrip  # noqa: PLC0415 - only what is used
 
-    def close(self) -> None:
-        """Let go of the device. What is on the strip stays there."""
-        ...
-
-
-def open_drivers(strips: Sequence[StripSettings], stack: ExitStack) -> dict[str, Driver]:
-    """Make the driver of each strip, by its name; `stack` closes them. Strips that share a device share it here."""
-    terminals = [strip for strip in strips if strip.driver == "terminal"]
-    drivers: dict[str, Driver] = {strip.name: MemoryStrip(strip.pixels) for strip in strips if strip.driver == "memory"}
-    if terminals:
-        from apimon_node.strip.terminal import Terminal  # noqa: PLC0415 - costs 6 MB, and a Pi on a wall has none
-
-        terminal = Terminal()
-        drivers |= {strip.name: terminal.strip(strip.name, strip.pixels) for strip in terminals}
-    for driver in drivers.values():
-        stack.callback(driver.close)
+            drivers.append(SpiStrip(strip.device, strip.pixels, strip.channels))
+        elif strip.driver == "ws281x":
+            drivers.append(_ws281x(strips, ws281x))
+        else:
+            drivers.append(MemoryStrip(strip.pixels, channels=strip.channels))
+        stack.callback(drivers[-1].close)
     return drivers
+
+
+def _ws281x(strips: Sequence[StripSettings], settings: Ws281xSettings) -> Driver:
+    from apimon_node.strip.child import Line, Opening  # noqa: PLC0415 - only what is used
+    from apimon_node.strip.ws281x import ChildProcess, ServiceConnection, Ws281x  # noqa: PLC0415 - as above
+
+    lines = tuple(Line(strip.gpio or 0, strip.channels, strip.pixels) for strip in strips)
+    opening = Opening(settings.dma, lines)
+    if settings.socket is not None:
+        return Ws281x(opening, partial(ServiceConnection, settings.socket), root=True)
+    return Ws281x(opening, partial(ChildProcess, library()), root=os.geteuid() == 0)
+
+
+def library() -> str:
+    """Give the path of the C library. Raises InstallError where it is missing."""
+    need("ws281x", "_rpi_ws281x")
+    spec = find_spec("_rpi_ws281x")
+    assert spec is not None
+    assert spec.origin is not None
+    return spec.origin

@@ -1,0 +1,148 @@
+"""What belongs together in config.yaml: each rule looks at the values of a mapping, and notes what is wrong."""
+
+from collections.abc import Callable
+
+from apimon_node.picture.painting import MILLIAMPS_DARK
+from apimon_node.reading import Node, Problems, Values
+from apimon_node.settings import AuthType, StripSettings
+from apimon_node.strip.child import DMA_CHANNELS, fit
+
+FLICKER = 6
+"""Pixels below which a strip may flicker on rpi_ws281x, by reports of its users."""
+
+PINS = "GPIO 18 or 12 (PWM), 13 or 19 (the second line of PWM), 21 (PCM) or 10 (SPI)"
+
+SPI_PIN = 10
+"""GPIO of /dev/spidev0.0's data line (MOSI), which ws281x can drive too."""
+
+SPI_DEVICE = StripSettings._field_defaults["device"]
+
+SMOOTH = 0.5
+"""Seconds between two frames that the effects are made for; more often only costs."""
+
+
+def pace(values: Values, node: Node, path: str, problems: Problems) -> None:
+    """Warn of a pace that only costs."""
+    if values["render_interval"] < SMOOTH:
+        problems.warn(
+            node, f"{path}.render_interval", "below 0.5s the node and the strip work harder than they need to"
+        )
+
+
+def current(values: Values, node: Node, path: str, problems: Problems) -> None:
+    """Refuse a limit that not even a dark strip would keep."""
+    limit, dark = values["max_milliamps"], values["pixels"] * MILLIAMPS_DARK
+    if limit is not None and 0 < limit <= dark:
+        text = f"expected 0 (no limit) or more than the {dark} mA that its pixels draw when dark, got {limit}"
+        problems.add(node, f"{path}.max_milliamps", text)
+
+
+def pins(values: Values, node: Node, path: str, problems: Problems) -> None:
+    """Ask for a pin where the driver needs one, and refuse what does not go with it."""
+    driver, gpio = values["driver"], values["gpio"]
+    if driver != "spi" and values["device"] is not None:
+        problems.add(node, f"{path}.device", f"does not go with {driver}")
+    if driver != "ws281x" and gpio is not None:
+        pin = " (it drives the pin of its device: GPIO 10 of /dev/spidev0.0)" if driver == "spi" else ""
+        problems.add(node, f"{path}.gpio", f"does not go with {driver}{pin}")
+    if driver == "ws281x":
+        if gpio is None:
+            problems.add(node, f"{path}.gpio", f"is missing: {PINS}")
+        if values["pixels"] < FLICKER:
+            text = f"fewer than {FLICKER} may flicker with ws281x: name more than there are, or use spi"
+            problems.warn(node, f"{path}.pixels", text)
+    if "W" in (values["order"] or "") and driver == "terminal":
+        problems.add(node, f"{path}.order", "a terminal has no white channel")
+
+
+def dma(values: Values, node: Node, path: str, problems: Problems) -> None:
+    """Refuse DMA channels that belong to others."""
+    dma, (best, *others) = values["dma"], DMA_CHANNELS
+    if dma in others:
+        text = f"the kernel may use channel {dma} at the same time: prefer {best}"
+        problems.warn(node, f"{path}.dma", text)
+    elif dma != best:
+        reason = "the SD card uses it, and would be corrupted" if dma == 5 else "the kernel or the firmware uses it"  # noqa: PLR2004 - see DMA_CHANNELS
+        problems.add(node, f"{path}.dma", f"expected {best}, got {dma}: {reason}")
+
+
+def lines(values: Values, node: Node, _path: str, problems: Problems) -> None:
+    """Refuse what the library would drop without a word: a second strip that is not on the other line of PWM."""
+    places = [at for at, strip in enumerate(values["strips"]) if strip.driver == "ws281x"]
+    pins = [values["strips"][at].gpio for at in places]
+    if places and not fit(set(pins), len(pins)):
+        text = (
+            f"ws281x drives one strip, or two of which one is on GPIO 12 or 18 and the other on 13 or 19;"
+            f" these are on {' and '.join(map(str, pins))}. Another strip can use the driver spi"
+        )
+        problems.add(_node_of(node, "strips", places[-1]), f"strips[{places[-1]}].gpio", text)
+
+
+def devices(values: Values, node: Node, _path: str, problems: Problems) -> None:
+    """Two strips cannot hang on one wire, nor can the two drivers share SPI0's pin."""
+    taken: dict[object, str] = {}
+    for at, strip in enumerate(values["strips"]):
+        if strip.driver == "spi" or strip.gpio == SPI_PIN:
+            device = SPI_DEVICE if strip.gpio == SPI_PIN else strip.device
+            if device in taken:
+                text = f"strip {taken[device]!r} is on {device} already"
+                problems.add(_node_of(node, "strips", at), f"strips[{at}].device", text)
+            taken[device] = strip.name
+
+
+def auth(values: Values, node: Node, path: str, problems: Problems) -> None:
+    """Ask for what the way to sign in needs, and refuse the rest."""
+    auth = values["type"]
+    by_user = auth in (AuthType.API_TOKEN, AuthType.BASIC)
+    if by_user and values["user"] is None:
+        problems.add(node, f"{path}.user", f"is missing: {auth} signs a user in")
+    right = {AuthType.BASIC: "password_file", AuthType.NONE: ""}.get(auth, "token_file")
+    for wrong in ("token_file", "password_file"):
+        if wrong != right and values[wrong] is not None:
+            problems.add(node, f"{path}.{wrong}", f"does not go with {auth}")
+
+
+def validity(values: Values, node: Node, path: str, problems: Problems) -> None:
+    """Let a snapshot outlive a poll that fails."""
+    least = 2 * values["interval"]
+    if values["valid_for"] < least:
+        problems.add(
+            node,
+            f"{path}.valid_for",
+            f"expected at least twice the interval ({least:g}s), got {values['valid_for']:g}s",
+        )
+
+
+def names(part: str, word: str) -> Callable[[Values, Node, str, Problems], None]:
+    """Make the rule that no name of a part comes twice; `word` is what the part has."""
+
+    def check(values: Values, node: Node, _path: str, problems: Problems) -> None:
+        names = [item.name for item in values[part]]
+        for at in (at for at, name in enumerate(names) if name in names[:at]):
+            problems.add(_node_of(node, part, at), f"{part}[{at}].name", f"a {word} {names[at]!r} is there already")
+
+    return check
+
+
+def strips_have_a_node(values: Values, node: Node, _path: str, problems: Problems) -> None:
+    """Refuse strips without a node."""
+    if values["strips"] and values["node"] is None:
+        problems.add(node, "node", "is missing: strips need a node with an id")
+
+
+def strips_have_looks(values: Values, node: Node, _path: str, problems: Problems) -> None:
+    """Refuse strips without looks."""
+    if values["strips"] and not values["looks"]:
+        problems.add(node, "looks", "is missing: without looks no ticket is drawn")
+
+
+def poller_has_boards(values: Values, node: Node, _path: str, problems: Problems) -> None:
+    """Refuse a poller without boards."""
+    if values["poller"] is not None and not values["boards"]:
+        problems.add(node, "boards", "is missing: the poller has nothing to ask for")
+
+
+def _node_of(root: Node, part: str, at: int) -> Node:
+    items = next(value for key, value in root.value if key.value == part)
+    node: Node = items.value[at]
+    return node
