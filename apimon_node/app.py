@@ -3,12 +3,13 @@
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import Protocol
 
 from apimon_node import credentials
+from apimon_node.device import devices
 from apimon_node.errors import BrokerError, StripError
 from apimon_node.faults import Remark
 from apimon_node.instant import Instant
@@ -17,7 +18,8 @@ from apimon_node.mqtt.messages import Down, Publish, Refused
 from apimon_node.node import Node
 from apimon_node.service import Service
 from apimon_node.settings import Settings
-from apimon_node.strip.drivers import Driver, open_drivers
+from apimon_node.strip.driver import Driver, Shown
+from apimon_node.strip.drivers import open_drivers
 
 log = logging.getLogger("apimon_node")
 
@@ -36,7 +38,8 @@ def run_node(settings: Settings) -> None:
     node = Node(settings, clock())
     with ExitStack() as stack:
         service = stack.enter_context(Service())
-        drivers = open_drivers(settings.strips, stack)
+        made = open_drivers(devices(settings.strips), settings.ws281x, stack)
+        drivers = dict(zip(node.devices, made, strict=True))
         link = stack.enter_context(
             link_to_broker(settings, f"apimon-node-{settings.node.id}", node.will, node.subscriptions)
         )
@@ -44,7 +47,7 @@ def run_node(settings: Settings) -> None:
         while not service.stopping:
             _node_turn(node, drivers, link, service)
         for name, frame in node.farewell().items():
-            _show(node, name, drivers[name], frame)
+            _tell(node, name, partial(drivers[name].show, frame))
         pass_on(node, link)
     log.info("stopped")
 
@@ -52,22 +55,28 @@ def run_node(settings: Settings) -> None:
 def _node_turn(node: Node, drivers: Mapping[str, Driver], link: Link, service: Service) -> None:
     """Show what is due, say what is new, and sleep until something comes in or falls due."""
     for name, frame in node.frames(clock()).items():
-        _show(node, name, drivers[name], frame)
+        _tell(node, name, partial(drivers[name].show, frame))
     pass_on(node, link)
     if service.managed:
         service.status(node.summary())
     service.alive()
-    for event in link.wait(min(node.deadline(), service.deadline()), service):
+    until = min(node.deadline(), service.deadline(), *(driver.deadline() for driver in drivers.values()))
+    waiting = [driver for driver in drivers.values() if driver.fileno() >= 0]
+    for event in link.wait(until, service, *waiting):
         node.receive(event, clock())
+    for name, driver in drivers.items():
+        _tell(node, name, driver.answer)
 
 
-def _show(node: Node, name: str, driver: Driver, frame: bytes) -> None:
+def _tell(node: Node, name: str, ask: Callable[[], Shown | None]) -> None:
+    """Ask a driver, and tell the node what became of the frame, once that is known."""
     try:
-        driver.show(frame)
+        shown = ask()
     except StripError as err:
         node.frame_failed(name, err, clock())
     else:
-        node.frame_shown(name, frame, clock())
+        if shown is not None:
+            node.frame_shown(name, shown, clock())
 
 
 def publish(settings: Settings, message: Publish) -> None:

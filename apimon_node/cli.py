@@ -90,6 +90,13 @@ def _publish(args: argparse.Namespace) -> None:
     print(f"published to {args.board}")
 
 
+def _strip(args: argparse.Namespace) -> None:
+    from apimon_node.strip.drivers import library  # noqa: PLC0415 - as above
+    from apimon_node.strip.serve import serve  # noqa: PLC0415 - as above
+
+    serve(args.socket, args.user, library())
+
+
 def _demo(args: argparse.Namespace) -> None:
     from apimon_node.demo.demo import run  # noqa: PLC0415 - as above
 
@@ -155,6 +162,13 @@ def _parser() -> argparse.ArgumentParser:
         "counts", nargs="+", metavar="STATUS=NUMBER[/OVERDUE]", help="such as Open=3 or 'In Progress=2/1'"
     )
     publish.set_defaults(run=_publish)
+    text = "be a strip service: drive ws281x, as root, for a node that is not"
+    strip = commands.add_parser("strip", help=text, description=text)
+    strip.add_argument("--socket", type=Path, metavar="PATH", help="where to listen, unless systemd passes a socket")
+    strip.add_argument(
+        "--user", action="append", default=[], metavar="NAME", help="who may connect, beside root and our own user"
+    )
+    strip.set_defaults(run=_strip)
     text = "try it: a broker, a Jira that lives, a poller and a node, all on this machine"
     demo = commands.add_parser("demo", help=text, description=text)
     demo.add_argument("--seconds", type=float, metavar="N", help="end after so many seconds")

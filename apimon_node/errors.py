@@ -27,8 +27,25 @@ class PayloadError(ApimonError):
     """A message is not what the MQTT contract says; its publisher can mend it."""
 
 
+class Failure(StrEnum):
+    """How a strip failed, by what helps: the classes that recovery knows."""
+
+    WRITE = "write"  # a frame was not taken; the next one may be
+    OPEN = "open"  # the device did not open; it may at another time
+    MEMORY = "memory"  # the Pi's GPU has no memory left, and gives none back before it restarts
+    STICKY = "sticky"  # it stays until the device is opened anew
+    CRASH = "crash"  # the process of the native driver ended
+    HANG = "hang"  # it did not answer in time
+    PERMANENT = "permanent"  # it stays until somebody mends it
+
+
 class StripError(ApimonError):
-    """The strip, or the driver below it, did not take a frame."""
+    """The strip, or the driver below it, did not take a frame. `code` is the library's or the system's."""
+
+    def __init__(self, text: str, failure: Failure = Failure.WRITE, code: int | None = None) -> None:
+        super().__init__(text)
+        self.failure = failure
+        self.code = code
 
 
 class BrokerError(ApimonError):

@@ -4,6 +4,7 @@ import math
 from collections import deque
 
 from apimon_node import __version__, request, wire
+from apimon_node.device import Device, devices
 from apimon_node.display import Display
 from apimon_node.errors import PayloadError, StripError
 from apimon_node.faults import Faults, Remark
@@ -12,19 +13,18 @@ from apimon_node.mqtt.inbox import Inbox, Letter
 from apimon_node.mqtt.messages import Down, Event, Message, Publish, Refused, Up
 from apimon_node.mqtt.outbox import Outbox
 from apimon_node.mqtt.topics import OFFLINE, ONLINE, Topics
-from apimon_node.picture.effects import period
 from apimon_node.picture.layout import lay_out
 from apimon_node.picture.looks import group
 from apimon_node.picture.painting import Status
+from apimon_node.picture.patterns import Patterns
 from apimon_node.pollers import Pollers
 from apimon_node.settings import Settings
+from apimon_node.strip.driver import Shown
 from apimon_node.tickets import snapshot
 from apimon_node.tickets.board import Board
 
 GRACE = 1.0
 """Seconds that a connection may be missing, or the retained tickets may take to come, before it is called a fault."""
-
-IDENTIFY_SECONDS = 5.0
 
 COUNTERS_EVERY = 300.0
 """Seconds between two messages in which nothing but counters changed."""
@@ -46,22 +46,27 @@ class Node:
     def __init__(self, settings: Settings, now: Instant) -> None:
         assert settings.node is not None
         self._settings = settings
-        self._interval = settings.node.render_interval
-        self._pace = min(self._interval, PACE)
+        self._pace = min(settings.node.render_interval, PACE)
         self._topics = Topics(settings.mqtt.base_topic)
         self._own = self._topics.node(settings.node.id)
         self._displays = {strip.name: Display(strip, settings.node) for strip in settings.strips}
+        together = ([self._displays[strip.name] for strip in strips] for strips in devices(settings.strips))
+        self._devices = {device.name: device for device in (Device(displays, settings.node) for displays in together)}
+        self._patterns = Patterns(settings.node.render_interval)
         self._boards = {name: Board(name) for strip in settings.strips for name in strip.boards}
         self._boards_by_topic = {self._topics.tickets(name): board for name, board in self._boards.items()}
         self._pollers = Pollers(self._topics, self._boards)
         self._inbox = Inbox()
         self._faults = Faults()
         self._outbox = Outbox()
-        self._actions: request.Actions = {"identify": self._identify, "refresh": self._refresh}
+        self._actions: request.Actions = {
+            "identify": self._identify,
+            "self_test": self._self_test,
+            "refresh": self._refresh,
+        }
         self._up_since: float | None = None
         self._down_since = now.monotonic
         self._down_reason = "not connected yet"
-        self._identify_until = -math.inf
         self._started = now.wall
         self._clock = WallClock(now)
         self._stale_at = -math.inf  # when the last update stops being true; what comes in makes it now
@@ -69,7 +74,12 @@ class Node:
         self._told: object = None
         self._told_at = -math.inf
 
-    # What the node listens to, and says at its end
+    # What the node needs, and says at its end
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The names of what is written at once, in the order of device.devices()."""
+        return tuple(self._devices)
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
@@ -83,9 +93,9 @@ class Node:
         return Publish(self._own.availability, OFFLINE)
 
     def farewell(self) -> dict[str, bytes]:
-        """Say that it goes; answer the last frame of each strip: dark."""
+        """Say that it goes; answer the last frame of each device: dark."""
         self._outbox.state(self._own.availability, OFFLINE)
-        return {name: display.dark() for name, display in self._displays.items()}
+        return {name: device.dark() for name, device in self._devices.items()}
 
     # Events in
 
@@ -114,27 +124,30 @@ class Node:
                 self._down_reason = event.reason
         self._stale_at = now.monotonic
 
-    def frame_shown(self, strip: str, frame: bytes, now: Instant) -> None:
-        """Note that a driver took a frame."""
-        self._displays[strip].shown(frame, now)
+    def frame_shown(self, name: str, shown: Shown, now: Instant) -> None:
+        """Note that the driver of a device took the frame."""
+        self._devices[name].shown(shown, now)
         if "strip" in self._faults:
-            self._faults.set("strip", strip, None, now)
+            self._faults.set("strip", name, None, now)
             self._stale_at = now.monotonic
 
-    def frame_failed(self, strip: str, error: StripError, now: Instant) -> None:
-        """Note that a driver did not take a frame."""
-        display = self._displays[strip]
-        again = now.wall + display.failed(str(error), now) - now.monotonic
-        text = f"strip {strip}: {error}"
-        self._faults.set("strip", strip, text, now, attempts=display.screen.attempts, retry_at=again)
+    def frame_failed(self, name: str, error: StripError, now: Instant) -> None:
+        """Note that the driver of a device did not take the frame, or that the device failed by itself."""
+        device = self._devices[name]
+        retry = device.failed(error, now)
+        text = f"strip {name.replace('+', ' and ')}: {error}"
+        if retry.reboot:
+            text += "; it has failed so often that only a restart of the Pi may help"
+        again = now.wall + retry.at - now.monotonic
+        self._faults.set("strip", name, text, now, code=error.code, attempts=device.attempts, retry_at=again)
         self._stale_at = now.monotonic
 
     # Decisions out
 
     def frames(self, now: Instant) -> dict[str, bytes]:
-        """Give the frame that is due now for each strip that needs one."""
+        """Give the frame that is due now for each device that needs one. Each must be told of: shown or failed."""
         self._update(now)
-        due = ((name, display.due(now)) for name, display in self._displays.items())
+        due = ((name, device.due(now)) for name, device in self._devices.items())
         return {name: frame for name, frame in due if frame is not None}
 
     def outbox(self, now: Instant) -> list[Publish]:
@@ -149,7 +162,7 @@ class Node:
     def deadline(self) -> float:
         """When (monotonic seconds) it has to be asked again though nothing came in."""
         update = max(self._stale_at, self._not_before)
-        return min(update, *(display.deadline() for display in self._displays.values()))
+        return min(update, *(device.deadline() for device in self._devices.values()))
 
     def summary(self) -> str:
         """One line on how it is, for people."""
@@ -195,11 +208,18 @@ class Node:
             self._outbox.once(self._own.response(what), request.answer(what, message.payload, self._actions, now))
 
     def _identify(self, now: Instant) -> None:
-        self._identify_until = now.monotonic + max(IDENTIFY_SECONDS, 2 * period(self._interval))
+        self._patterns.identify(now.monotonic)
+
+    def _self_test(self, now: Instant) -> None:
+        """Show the test, on whatever strips there are; whoever asks is told which of them are not well."""
+        self._patterns.self_test(now.monotonic)
+        broken = "; ".join(fault.text for fault in self._faults if fault.name == "strip")
+        if broken:
+            raise StripError(broken)
 
     def _refresh(self, _now: Instant) -> None:
-        for display in self._displays.values():
-            display.screen.forget()
+        for device in self._devices.values():
+            device.forget()
         self._say_all()
 
     def _say_all(self) -> None:
@@ -221,8 +241,11 @@ class Node:
         self._not_before = max(self._not_before, now.monotonic - BURST * self._pace) + self._pace
         self._read(now)
         self._update_faults(now)
+        for device in self._devices.values():
+            changed = [self._draw(display, now) for display in device.displays]
+            if any(changed):
+                device.repaint()
         for name, display in self._displays.items():
-            self._draw(display, now)
             if (content := display.content()) is not None:
                 self._outbox.state(self._own.strip(name), wire.dump(content))
         self._tell_status(now)
@@ -230,9 +253,10 @@ class Node:
 
     def _next_change(self, now: Instant) -> float:
         """When what was worked out at `now` stops being true by itself."""
-        ends = (self._settled_at, self._identify_until, self._told_at + COUNTERS_EVERY)
+        ends = (self._settled_at, self._told_at + COUNTERS_EVERY)
         changes = [board.deadline(now) for board in self._boards.values()]
-        return min([*changes, *(end for end in ends if end > now.monotonic)], default=math.inf)
+        changes.append(self._patterns.next_change(now.monotonic))
+        return min([*changes, *(end for end in ends if end > now.monotonic)])
 
     def _update_faults(self, now: Instant) -> None:
         settled = self._settled(now)
@@ -261,18 +285,19 @@ class Node:
         for subject, text in refusals.items():
             self._faults.set("payload", subject, text, now)
 
-    def _draw(self, display: Display, now: Instant) -> None:
+    def _draw(self, display: Display, now: Instant) -> bool:
+        """Work out what a strip shows; tell whether that is new."""
         boards = [self._boards[name] for name in display.settings.boards]
         unknown = any(board.snapshot is None for board in boards)
         if display.picture is None and unknown and not self._settled(now):
-            return  # the first frame starts the render interval: let it be one with tickets
+            return False  # the first frame starts the render interval: let it be one with tickets
         tickets = [ticket for board in boards for ticket in board.tickets(now)]
         groups, unmatched = group(self._settings.looks, tickets)
-        display.show(
+        return display.show(
             lay_out(groups, display.settings.pixels, self._settings.overdue_effect),
             status=self._status_of(display),
             dimmed=any(board.expired(now) for board in boards),
-            identify=now.monotonic < self._identify_until,
+            over=self._patterns.row(now.monotonic, display.settings.pixels),
             unmatched=unmatched,
         )
 
@@ -300,7 +325,11 @@ class Node:
         status = {
             "state": state,
             "faults": faults,
-            "strips": {name: display.report() for name, display in self._displays.items()},
+            "strips": {
+                display.settings.name: display.report() | device.report()
+                for device in self._devices.values()
+                for display in device.displays
+            },
             "boards": boards,
             "started_at": wire.format_time(int(self._started)),
             "version": __version__,

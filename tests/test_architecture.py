@@ -30,6 +30,7 @@ picture.effects  |                                                            |
 picture.looks    | picture.effects tickets.snapshot                           |
 picture.layout   | picture.effects picture.looks                              |
 picture.painting | picture.effects picture.looks picture.layout               |
+picture.patterns | picture.effects picture.looks picture.layout               |
 settings         | picture.effects picture.looks                              | pathlib
 explain          | picture.looks settings                                     |
 faults           | instant wire                                               |
@@ -38,16 +39,24 @@ mqtt.topics      |                                                            |
 mqtt.outbox      | mqtt.messages                                              |
 mqtt.inbox       | mqtt.messages                                              |
 request          | errors instant wire settings mqtt.messages                 |
-strip.screen     | backoff                                                    |
+strip.driver     |                                                            |
+strip.recovery   | errors backoff                                             |
+strip.screen     | errors strip.recovery                                      |
 pollers          | errors wire mqtt.messages mqtt.topics                      |
-display          | instant settings picture.* strip.screen                    |
-node             | errors instant wire faults settings display pollers request tickets.* picture.* mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox |
+display          | settings picture.*                                         |
+device           | errors instant settings display strip.driver strip.recovery strip.screen |
+node             | errors instant wire faults settings display device strip.driver pollers request tickets.* picture.* mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox |
 poller.issues    | errors wire tickets.snapshot                               | datetime
 poller.poller    | errors instant wire faults settings backoff tickets.snapshot mqtt.messages mqtt.topics mqtt.outbox |
 
-strip.memory     | errors picture.painting                                    |
-strip.terminal   | errors picture.painting                                    | select sys rich
-strip.drivers    | settings strip.memory strip.terminal                       |
+strip.memory     | errors strip.driver                                        |
+strip.terminal   | errors picture.painting strip.driver                       | select sys rich
+strip.spi        | errors strip.driver                                        | errno fcntl os pathlib struct
+strip.child      |                                                            | os signal struct sys _rpi_ws281x
+strip.codes      | errors strip.child                                         |
+strip.ws281x     | errors strip.child strip.codes strip.driver                | os pathlib signal socket subprocess sys time
+strip.serve      | errors service strip.child strip.ws281x                    | logging os pathlib pwd select signal socket struct subprocess time
+strip.drivers    | settings extras strip.*                                    | importlib os
 extras           | errors                                                     | importlib
 background       |                                                            | select socket threading
 mqtt.connection  | errors settings mqtt.messages                              | select socket time paho
@@ -56,11 +65,12 @@ poller.client    | errors settings                                            | 
 credentials      | errors                                                     | os pathlib
 values           | picture.looks                                              | webcolors
 reading          | errors values                                              | pathlib yaml
-config           | errors settings values reading picture.* strip.drivers tickets.snapshot | pathlib
+rules            | settings reading picture.painting strip.child              |
+config           | errors settings values reading rules picture.* strip.child strip.drivers tickets.snapshot | pathlib
 service          |                                                            | os signal socket time
-app              | errors instant faults settings credentials service node strip.drivers mqtt.link mqtt.messages | logging os time
+app              | errors instant faults settings credentials service device node strip.driver strip.drivers mqtt.link mqtt.messages | logging os time
 poller.app       | errors settings credentials extras service background app poller.* tickets.snapshot | logging
-cli              | errors config settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics demo.demo | argparse logging os pathlib sys time
+cli              | errors config settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics demo.demo strip.drivers strip.serve | argparse logging os pathlib sys time
 __main__         | cli                                                        | sys
 demo.*           | *                                                          | *
 """  # noqa: E501 - a table
@@ -98,6 +108,7 @@ PURE = frozenset(
         "picture.looks",
         "picture.layout",
         "picture.painting",
+        "picture.patterns",
         "explain",
         "faults",
         "mqtt.messages",
@@ -105,9 +116,12 @@ PURE = frozenset(
         "mqtt.outbox",
         "mqtt.inbox",
         "request",
+        "strip.driver",
+        "strip.recovery",
         "strip.screen",
         "pollers",
         "display",
+        "device",
         "node",
         "poller.issues",
         "poller.poller",
@@ -123,6 +137,7 @@ OWNERS = {
     "webcolors": {"values"},
     "rich": {"strip.terminal", "demo.*"},
     "amqtt": {"demo.*"},
+    "_rpi_ws281x": {"strip.child"},
 }
 
 ROWS = {
@@ -290,7 +305,7 @@ def test_what_is_raised_is_of_that_root_or_a_bug() -> None:
     ("module", "absent"),
     [
         ("node", {"jira", "requests", "rich", "amqtt", "paho", "yaml"}),
-        ("app", {"jira", "requests", "rich", "amqtt", "yaml", "webcolors", "dataclasses"}),
+        ("app", {"jira", "requests", "rich", "amqtt", "yaml", "webcolors", "dataclasses", "subprocess"}),
         ("cli", {"jira", "requests", "rich", "amqtt", "paho"}),
         ("config", {"jira", "requests", "rich", "amqtt", "paho", "webcolors", "dataclasses"}),
         ("poller.poller", {"jira", "requests", "rich", "amqtt", "paho", "yaml"}),

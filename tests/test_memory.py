@@ -1,12 +1,8 @@
 """The driver `memory`: it enforces a strip's rules, and fails when told to."""
 
-from contextlib import ExitStack
-
 import pytest
 
-from apimon_node.errors import StripError
-from apimon_node.settings import StripSettings
-from apimon_node.strip.drivers import DRIVERS, open_drivers
+from apimon_node.errors import Failure, StripError
 from apimon_node.strip.memory import HISTORY, MemoryStrip
 
 RED, BLUE = b"\xff\x00\x00", b"\x00\x00\xff"
@@ -81,26 +77,17 @@ def test_a_week_of_frames_does_not_fill_the_memory() -> None:
     assert strip.frames[-1] == (HISTORY + 4).to_bytes(3)
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
-def test_every_driver_takes_whole_frames_only_and_may_be_closed_unused(
-    driver: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    strips = [StripSettings(name, driver, 2, ("ops",)) for name in ("a", "b")]
-    with ExitStack() as stack:
-        drivers = open_drivers(strips, stack)
-        assert list(drivers) == ["a", "b"]
-        drivers["a"].show(RED + BLUE)
-        with pytest.raises(ValueError, match="expected a frame of 6 bytes, got 3"):
-            drivers["a"].show(RED)
+def test_it_fails_with_the_errors_that_it_is_given() -> None:
+    strip, error = MemoryStrip(1), StripError("no answer", Failure.HANG, -10)
+    strip.fail(error)
+    with pytest.raises(StripError) as caught:
+        strip.show(RED)
 
-    assert capsys.readouterr().out == ("a rb\n" if driver == "terminal" else "")
+    assert caught.value is error
 
 
-def test_strips_of_several_drivers_are_opened_together_and_closed_by_the_stack() -> None:
-    strips = [StripSettings("m", "memory", 1, ("ops",)), StripSettings("t", "terminal", 1, ("ops",))]
-    with ExitStack() as stack:
-        memory = open_drivers(strips, stack)["m"]
-        assert isinstance(memory, MemoryStrip)
-        assert not memory.closed
+def test_a_strip_with_white_has_four_bytes_a_pixel() -> None:
+    strip = MemoryStrip(2, channels=4)
+    strip.show(bytes(8))
 
-    assert memory.closed
+    assert list(strip.frames) == [bytes(8)]

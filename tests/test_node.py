@@ -8,12 +8,13 @@ import pytest
 from world import NOON, World
 
 from apimon_node import wire
+from apimon_node.errors import Failure, StripError
 from apimon_node.mqtt import inbox
 from apimon_node.mqtt.messages import Publish, Refused, Up
 from apimon_node.tickets import snapshot
 
 DAY = 24 * 3600
-ORANGE = 255, 110, 0
+RED, GREEN, BLUE, WHITE, ORANGE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (255, 110, 0)
 
 
 def pixel(frame: bytes, at: int) -> tuple[int, ...]:
@@ -670,6 +671,127 @@ def test_identify_makes_the_whole_strip_blink_and_gives_the_picture_back() -> No
     assert world.colors() == "rr........"
 
 
+def test_the_self_test_walks_every_colour_over_every_pixel_and_gives_the_picture_back() -> None:
+    world = World().started(A=2)
+    before = len(world.writes)
+
+    world.message("nodes/hall/request/self_test", {"transaction": 1})
+    world.run(10)
+
+    answer = next(message for message in world.sent if message.topic == "apimon/nodes/hall/response/self_test")
+    assert json.loads(answer.payload) == {"status": "ok", "transaction": 1}
+    times, frames = zip(*world.writes[before:], strict=True)
+    assert len(frames) == 7
+    assert times[-1] - times[0] == pytest.approx(3, abs=0.51)
+    for at in range(10):
+        assert {pixel(frame, at) for frame in frames[:-1]} == {RED, GREEN, BLUE, WHITE}
+    assert frames[1][3:] == frames[0][:-3]  # they walk upwards
+    assert world.colors() == "rr........"
+
+
+def test_a_self_test_on_a_strip_that_fails_is_answered_with_what_is_wrong() -> None:
+    world = World().started(A=2)
+    world.strip.fail(StripError("no power", Failure.PERMANENT))
+    world.counts(A=1)
+    world.run(1)
+
+    world.message("nodes/hall/request/self_test", b"")
+    world.run(1)
+
+    answer = next(message for message in world.sent if message.topic == "apimon/nodes/hall/response/self_test")
+    assert json.loads(answer.payload) == {"status": "error", "error": "strip ops: no power"}
+
+
+def test_identify_after_a_self_test_takes_its_place() -> None:
+    world = World().started(A=2)
+    world.message("nodes/hall/request/self_test", b"")
+    world.run(1)
+    before = len(world.writes)
+
+    world.message("nodes/hall/request/identify", b"")
+    world.run(10)
+
+    assert {frame for _, frame in world.writes[before:-1]} <= {bytes(30), bytes([255] * 30)}
+    assert world.colors() == "rr........"
+
+
+TWO = """
+node: {id: hall}
+strips:
+  - {name: ops, driver: ws281x, gpio: 18, pixels: 10, boards: [ops], order: RGB, max_milliamps: 0}
+  - {name: web, driver: ws281x, gpio: 13, pixels: 6, boards: [web], order: RGBW, max_milliamps: 0}
+  - {name: low, driver: spi, pixels: 8, boards: [ops], order: RGB, max_milliamps: 0}
+looks: [{match: {status: A}, color: red}]
+"""
+
+
+def two_boards() -> World:
+    world = World(TWO)
+    world.turn()
+    world.up()
+    world.counts("ops", A=2)
+    world.counts("web", A=1)
+    world.run(1.5)
+    world.writes.clear()
+    return world
+
+
+def test_the_strips_of_ws281x_are_written_at_once_and_others_by_themselves() -> None:
+    world = two_boards()
+    assert list(world.strips) == ["low", "ops+web"]
+
+    world.counts("web", A=3)
+    world.run(1)
+
+    assert [frame.hex() for _, frame in world.writes] == ["ff0000" * 2 + "00" * 24 + "ff000000" * 3 + "00" * 12]
+    assert world.shown("web")["pixels"][:4] == ["ff0000"] * 3 + ["000000"]
+
+
+def test_a_failure_of_both_is_one_fault_and_both_are_written_again() -> None:
+    world = two_boards()
+    world.strips["ops+web"].fail(StripError("ws281x: no answer", Failure.HANG, -10))
+    world.counts("web", A=3)
+    world.run(0.5)
+
+    assert world.faults == {"strip": "strip ops and web: ws281x: no answer"}
+    assert world.status["faults"][0]["code"] == -10
+    world.run(10)
+    counters = world.status["strips"]
+    assert world.status["faults"] == []
+    assert counters["ops"]["restarts"] == counters["web"]["restarts"] == 1
+    assert counters["low"]["failures"] == 0
+    assert world.strips["ops+web"].frames[-1].hex().startswith("ff0000" * 2)
+
+
+def test_a_device_that_dies_in_its_sleep_is_a_fault_and_is_written_again() -> None:
+    world = World().started(A=2)
+    world.run(10)
+    before = len(world.writes)
+
+    world.node.frame_failed("ops", StripError("its process was ended by SIGKILL", Failure.CRASH), world.instant)
+    world.turn()
+    assert world.faults == {"strip": "strip ops: its process was ended by SIGKILL"}
+    world.run(5)
+
+    assert world.status["faults"] == []
+    assert len(world.writes) > before
+    assert world.status["strips"]["ops"]["recoveries"] == 1
+
+
+def test_what_hardly_mends_itself_says_so_and_when_it_is_tried_again() -> None:
+    world = World().started(A=2)
+    world.strip.fail(*[StripError("code -2, Out of memory", Failure.MEMORY, -2)] * 2)
+    world.counts(A=3)
+    world.run(10)
+
+    fault = world.status["faults"][0]
+    assert fault["text"].endswith("; it has failed so often that only a restart of the Pi may help")
+    assert (fault["code"], fault["attempts"]) == (-2, 2)
+    assert fault["retry_at"] == "2026-11-23T12:05:02Z"
+    world.run(301)
+    assert world.status["faults"] == []
+
+
 def test_refresh_writes_the_strip_and_says_everything_again() -> None:
     world = World().started(A=2)
     world.run(10)
@@ -686,7 +808,7 @@ def test_refresh_writes_the_strip_and_says_everything_again() -> None:
 @pytest.mark.parametrize(
     ("what", "payload", "error"),
     [
-        ("dance", b"", "unknown request dance: expected identify or refresh"),
+        ("dance", b"", "unknown request dance: expected identify or self_test or refresh"),
         ("identify", b"PRESS", "expected JSON: Expecting value: line 1 column 1 (char 0)"),
         ("identify", b"[1]", "expected nothing or an object, got [1]"),
         ("identify", b'{"transaction": [1]}', "transaction: expected text or a number, got [1]"),

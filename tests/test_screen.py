@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apimon_node.errors import StripError
+from apimon_node.errors import Failure, StripError
 from apimon_node.strip.memory import MemoryStrip
 from apimon_node.strip.screen import Screen
 
@@ -21,10 +21,10 @@ def write(screen: Screen, strip: MemoryStrip, now: float) -> bool:
         return False
     try:
         strip.show(frame)
-    except StripError:
-        screen.failed(now)
+    except StripError as err:
+        screen.failed(err.failure, now)
     else:
-        screen.shown(frame, now)
+        screen.shown(now)
     return True
 
 
@@ -166,13 +166,42 @@ def test_a_change_does_not_cut_the_wait_after_a_failure_short(screen: Screen, st
     assert list(strip.frames) == [BLUE]
 
 
-def test_what_changed_while_it_was_being_written_is_still_owed(screen: Screen) -> None:
+def test_while_a_frame_is_on_its_way_no_other_is_due(screen: Screen) -> None:
     screen.want(RED)
+    assert screen.due(0) == RED
     screen.want(BLUE)
-    screen.shown(RED, 0)
+
+    assert screen.due(100) is None
+    assert screen.deadline() == screen.not_before == math.inf
+
+
+def test_what_changed_while_a_frame_was_on_its_way_is_still_owed(screen: Screen) -> None:
+    screen.want(RED)
+    screen.due(0)
+    screen.want(BLUE)
+    screen.shown(0)
 
     assert screen.due(0.4) is None
     assert screen.due(0.5) == BLUE
+
+
+def test_a_device_that_fails_while_nothing_is_on_its_way_is_written_again(screen: Screen, strip: MemoryStrip) -> None:
+    screen.want(RED)
+    write(screen, strip, 0)
+    assert screen.failed(Failure.CRASH, 10).at == 11
+
+    assert screen.due(10.9) is None
+    assert screen.due(11) == RED
+
+
+def test_frames_that_are_replaced_before_the_strip_can_be_written_are_counted(
+    screen: Screen, strip: MemoryStrip
+) -> None:
+    for now, frame in ((0, RED), (0.1, BLUE), (0.2, DARK), (0.2, DARK), (0.3, RED)):
+        screen.want(frame)
+        write(screen, strip, now)
+
+    assert screen.skipped == 2  # blue and dark; the last red is there already
 
 
 def test_what_is_on_the_strip_can_be_forgotten_and_is_written_again_at_its_pace(
@@ -190,7 +219,8 @@ def test_what_is_on_the_strip_can_be_forgotten_and_is_written_again_at_its_pace(
 def test_a_refresh_shorter_than_the_interval_waits_for_it() -> None:
     screen = Screen(10, 1)
     screen.want(RED)
-    screen.shown(RED, 0)
+    screen.due(0)
+    screen.shown(0)
 
     assert screen.deadline() == 10
 
@@ -211,13 +241,12 @@ def test_whatever_happens_the_last_change_is_shown_and_no_two_writes_are_too_clo
         if change is not None:
             wanted = change
             screen.want(wanted)
-        if fails and screen.due(now) is not None:
+        if fails and now >= screen.deadline():
             strip.fail("no power")
         if write(screen, strip, now):
             tried.append(now)
 
-    if screen.due(screen.deadline()) != wanted or not write(screen, strip, screen.deadline()):
-        raise AssertionError("the deadline is the moment at which the frame is due")
+    assert write(screen, strip, screen.deadline())
     assert strip.frames[-1] == wanted
     assert all(after - before >= 0.5 - 1e-9 for before, after in itertools.pairwise(tried))
 
@@ -232,8 +261,9 @@ def test_a_frame_is_due_exactly_from_the_deadline_on(
         if change is not None:
             screen.want(change)
         if (frame := screen.due(now)) is not None and fails:
-            assert screen.failed(now) == screen.deadline() == screen.not_before
+            assert screen.failed(Failure.WRITE, now).at == screen.deadline() == screen.not_before
         elif frame is not None:
-            screen.shown(frame, now)
+            screen.shown(now)
 
-    assert (screen.due(later) is not None) == (later >= screen.deadline())
+    deadline = screen.deadline()
+    assert (screen.due(later) is not None) == (later >= deadline)

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from apimon_node import config
+from apimon_node.device import devices
 from apimon_node.errors import StripError
 from apimon_node.instant import Instant
 from apimon_node.mqtt.messages import Down, Event, Message, Publish, Up
@@ -32,7 +33,8 @@ class World:
         self.now = 0.0
         self.lead = wall
         self.node = Node(self.settings, self.instant)
-        self.strips = {strip.name: MemoryStrip(strip.pixels) for strip in self.settings.strips}
+        sizes = [sum(strip.pixels * strip.channels for strip in strips) for strips in devices(self.settings.strips)]
+        self.strips = {name: MemoryStrip(size, channels=1) for name, size in zip(self.node.devices, sizes, strict=True)}
         self.writes: list[tuple[float, bytes]] = []
         self.sent: list[Publish] = []
         self.retained: dict[str, bytes] = {}
@@ -51,12 +53,12 @@ class World:
         self.wakes += 1
         for name, frame in self.node.frames(self.instant).items():
             try:
-                self.strips[name].show(frame)
+                shown = self.strips[name].show(frame)
             except StripError as err:
                 self.node.frame_failed(name, err, self.instant)
             else:
                 self.writes.append((self.now, frame))
-                self.node.frame_shown(name, frame, self.instant)
+                self.node.frame_shown(name, shown, self.instant)
         for message in self.node.outbox(self.instant):
             self.sent.append(message)
             if message.retain:

@@ -2,17 +2,15 @@
 
 import math
 
-from apimon_node.backoff import Backoff
-
-RETRY_FIRST, RETRY_LIMIT, RETRY_RESET = 1.0, 60.0, 60.0
-"""Seconds: the first wait after a failed write, the longest, and the health after which it starts anew."""
+from apimon_node.errors import Failure
+from apimon_node.strip.recovery import Recovery, Retry
 
 
 class Screen:
     """Decides when a strip is written: at most once per `interval`, the first change at once, the last never lost.
 
     A frame is owed while *wanted* differs from *shown*. Shown is what the driver accepted, and unknown after a failure.
-    All times are monotonic seconds.
+    While a frame is on its way no other is due. All times are monotonic seconds.
     """
 
     def __init__(self, interval: float, refresh: float) -> None:
@@ -20,30 +18,39 @@ class Screen:
         self._refresh = refresh
         self._wanted: bytes | None = None
         self._shown: bytes | None = None
+        self._on_its_way: bytes | None = None
         self._not_before = -math.inf
         self._refresh_at = -math.inf
-        self._backoff = Backoff(RETRY_FIRST, RETRY_LIMIT, RETRY_RESET)
+        self._recovery = Recovery()
+        self.skipped = 0
+        """Frames that were replaced before the strip could be written."""
 
     def want(self, frame: bytes) -> None:
         """Set the frame that should be on the strip."""
-        self._wanted = frame
+        if frame != self._wanted:
+            self.skipped += self._wanted not in (None, self._shown, self._on_its_way)
+            self._wanted = frame
 
     def due(self, now: float) -> bytes | None:
-        """Give the frame to write now, if any."""
-        return self._wanted if now >= self.deadline() else None
+        """Hand out the frame to write now, if any. shown() or failed() must tell what became of it."""
+        if now < self.deadline():
+            return None
+        self._on_its_way = self._wanted
+        return self._wanted
 
-    def shown(self, frame: bytes, now: float) -> None:
-        """Note that the driver took `frame` at `now`."""
-        self._shown = frame
+    def shown(self, now: float) -> None:
+        """Note that the driver took the frame that was handed out, at `now`."""
+        self._shown, self._on_its_way = self._on_its_way, None
         self._not_before = now + self._interval
         self._refresh_at = now + self._refresh
-        self._backoff.succeeded(now)
+        self._recovery.succeeded(now)
 
-    def failed(self, now: float) -> float:
+    def failed(self, failure: Failure, now: float) -> Retry:
         """Note that the driver failed; answer when it is tried again. The frame stays owed."""
-        self._shown = None
-        self._not_before = self._backoff.failed(now)
-        return self._not_before
+        self._shown = self._on_its_way = None
+        retry = self._recovery.failed(failure, now)
+        self._not_before = max(retry.at, now + self._interval)
+        return retry._replace(at=self._not_before)
 
     def forget(self) -> None:
         """Whatever is on the strip, it has to be written again."""
@@ -51,18 +58,18 @@ class Screen:
 
     @property
     def not_before(self) -> float:
-        """The earliest moment for the next write."""
-        return self._not_before
+        """The earliest moment for the next write, as far as it is known."""
+        return math.inf if self._on_its_way is not None else self._not_before
 
     @property
     def attempts(self) -> int:
         """Failures since the strip was last well for a while."""
-        return self._backoff.attempts
+        return self._recovery.attempts
 
     def deadline(self) -> float:
-        """When the next write is due; infinity where nothing is wanted."""
+        """When the next write is due; infinity where nothing is wanted, or the last write is not over."""
         if self._wanted is None:
             return math.inf
         if self._wanted != self._shown:
-            return self._not_before
-        return max(self._refresh_at, self._not_before)
+            return self.not_before
+        return max(self._refresh_at, self.not_before)

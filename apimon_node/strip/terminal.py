@@ -16,7 +16,8 @@ from rich.style import Style
 from rich.text import Text
 
 from apimon_node.errors import StripError
-from apimon_node.picture.painting import CHANNELS
+from apimon_node.picture.painting import COLORS
+from apimon_node.strip.driver import PromptDriver, Shown, check_size
 
 BLOCK = "██"
 LETTERS = "kbgcrmyw"
@@ -87,10 +88,10 @@ class Terminal:
 
     def _line(self, name: str, frame: bytes) -> Text:
         line = Text(f"{name} ", no_wrap=True, overflow="crop")
-        fits = len(line) + len(frame) // CHANNELS * len(BLOCK) <= self._console.width
+        fits = len(line) + len(frame) // COLORS * len(BLOCK) <= self._console.width
         block = BLOCK if fits else BLOCK[0]  # the last pixel may have something to tell
-        for at in range(0, len(frame), CHANNELS):
-            red, green, blue = frame[at : at + CHANNELS]
+        for at in range(0, len(frame), COLORS):
+            red, green, blue = frame[at : at + COLORS]
             if self._letters:
                 line.append(letter(red, green, blue))
             else:
@@ -98,19 +99,19 @@ class Terminal:
         return line
 
 
-class TerminalStrip:
+class TerminalStrip(PromptDriver):
     """One strip in a terminal."""
 
     def __init__(self, terminal: Terminal, name: str, pixels: int) -> None:
         self._terminal = terminal
         self._name = name
-        self._bytes = pixels * CHANNELS
+        self._bytes = pixels * COLORS
 
-    def show(self, frame: bytes) -> None:
+    def show(self, frame: bytes) -> Shown:
         """Draw a frame. Raises StripError where the terminal is gone, ValueError for a frame that does not fit."""
-        if len(frame) != self._bytes:
-            raise ValueError(f"expected a frame of {self._bytes} bytes, got {len(frame)}")
+        check_size(frame, self._bytes)
         self._terminal.draw(self._name, frame)
+        return Shown()
 
     def close(self) -> None:
         """End the drawing."""
