@@ -42,7 +42,11 @@ bench: .venv/dev-is-ready
 	$(BIN)/python -m pip install -q -e '.[demo]'
 	@touch $@
 
+# rpi_ws281x, and the Pi that the tests pretend for it, are compiled.
 .venv/dev-is-ready: .venv/python-is-ready pyproject.toml
+	@scripts/need gcc gcc
+	@$(BIN)/python -c 'import os, sysconfig as s; open(os.path.join(s.get_path("include"), "Python.h"))' 2>/dev/null \
+		|| scripts/need no-python-headers python3-dev
 	$(BIN)/python -m pip install -q -e '.[demo]' --group dev
 	@touch $@
 

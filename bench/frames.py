@@ -62,7 +62,7 @@ def _change(pixels: int) -> Callable[[], object]:
         tickets.reverse()
         groups, unmatched = group(LOOKS, tickets[0])
         picture = lay_out(groups, pixels, Effect.PULSE)
-        display.show(picture, status=Status.OK, dimmed=False, identify=False, unmatched=unmatched)
+        display.show(picture, status=Status.OK, dimmed=False, over=None, unmatched=unmatched)
         return wire.dump(display.content())
 
     return change

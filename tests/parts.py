@@ -107,12 +107,20 @@ class Program:
     """One of our commands as a process. Its outputs go to files, read as text."""
 
     def __init__(
-        self, folder: Path, *args: str, stdout: int | None = None, environment: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        *args: str,
+        stdout: int | None = None,
+        environment: Mapping[str, str] | None = None,
+        before: str = "",
     ) -> None:
+        """`before` is Python that runs before the program."""
+        code = f"{before}\nimport sys\nfrom apimon_node.cli import main\nsys.exit(main())"
+        program = ["-c", code] if before else ["-m", "apimon_node"]
         self._out, self._err = folder / f"{args[0]}.out", folder / f"{args[0]}.err"
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "apimon_node", *args],
+                [sys.executable, *program, *args],
                 stdin=subprocess.DEVNULL,
                 stdout=out if stdout is None else stdout,
                 stderr=err,

@@ -127,7 +127,7 @@ class Library:
         return code
 
     def show(self, frame: bytes) -> int:
-        """Put a frame of the right size onto the strips; answer the library's code."""
+        """Put a frame of the right size onto the strips, to its last bit; answer the library's code."""
         set_led, at = self._library.ws2811_led_set, 0
         for channel, line in self._lines:
             for pixel in range(line.pixels):
@@ -136,7 +136,8 @@ class Library:
                 white = fourth[0] << 24 if fourth else 0
                 set_led(channel, pixel, white | first << 16 | second << 8 | third)
                 at = end
-        code: int = self._library.ws2811_render(self._leds)
+        # render() only starts DMA and tells of the frame before; on a still board that would be a minute late.
+        code: int = self._library.ws2811_render(self._leds) or self._library.ws2811_wait(self._leds)
         return code
 
     def close(self) -> None:

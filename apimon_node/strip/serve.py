@@ -81,15 +81,7 @@ class Client:
         assert self.process.stdout is not None
         self.life = self.process.stdout  # the child writes nothing: it becomes readable when that ends
         self.kill_at = math.inf
-
-    @property
-    def leaving(self) -> bool:
-        """Tell whether it has hung up."""
-        return self.kill_at < math.inf
-
-    def hung_up(self) -> None:
-        """Give its child a while to end."""
-        self.kill_at = time.monotonic() + PATIENCE
+        """When its child is killed: it has hung up."""
 
     def ended(self) -> int:
         """Clean up after the child; give its exit code."""
@@ -115,18 +107,18 @@ class StripService:
         poll = select.poll()
         poll.register(service, select.POLLIN)
         until = service.deadline()
-        if client is None or not client.leaving:
-            poll.register(self._listener, select.POLLIN)  # others wait in its queue meanwhile
+        if not self._leaving:
+            poll.register(self._listener, select.POLLIN)  # else the next one waits in its queue
         if client is not None:
             poll.register(client.life, select.POLLIN)
             until = min(until, client.kill_at)
-            if not client.leaving:
+            if not self._leaving:
                 poll.register(client.connection, select.POLLRDHUP)
         timeout = None if until == math.inf else max(0, math.ceil(1000 * (until - time.monotonic())))
         ready = {file for file, _ in poll.poll(timeout)}
         if client is not None:
             self._attend(client, ready)
-        if self._listener.fileno() in ready:
+        if self._listener.fileno() in ready and not self._leaving:
             self._take_client()
 
     def close(self) -> None:
@@ -138,6 +130,11 @@ class StripService:
             self._client.process.kill()
             self._client.ended()
 
+    @property
+    def _leaving(self) -> bool:
+        """Tell whether the client has hung up, and its child is still there."""
+        return self._client is not None and self._client.kill_at < math.inf
+
     def _attend(self, client: Client, ready: Collection[int]) -> None:
         if client.life.fileno() in ready:
             code = client.ended()
@@ -146,7 +143,7 @@ class StripService:
                 how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
                 log.warning("the strip's process %s", how)
         elif client.connection.fileno() in ready:
-            client.hung_up()
+            client.kill_at = time.monotonic() + PATIENCE
         elif time.monotonic() >= client.kill_at:
             client.process.kill()
             client.kill_at = time.monotonic() + PATIENCE
