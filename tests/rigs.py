@@ -2,6 +2,7 @@
 
 import io
 import os
+import select
 import subprocess
 import sys
 import time
@@ -56,9 +57,9 @@ def answer(driver: Driver) -> Shown:
     """Wait for what became of the frame on its way."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
+        select.select([driver], [], [], max(0.0, min(until, driver.deadline()) - time.monotonic()))
         if (shown := driver.answer()) is not None:
             return shown
-        time.sleep(0.001)
     raise AssertionError("the driver never said what became of the frame")
 
 
