@@ -90,6 +90,18 @@ def _publish(args: argparse.Namespace) -> None:
     print(f"published to {args.board}")
 
 
+def _doctor(args: argparse.Namespace) -> None:
+    from apimon_node.checks import Level, line  # noqa: PLC0415 - as above
+    from apimon_node.doctor import examine  # noqa: PLC0415 - as above
+
+    problems = 0
+    for finding in examine(_settings(args)):
+        print(line(finding), flush=True)
+        problems += finding.level is Level.PROBLEM
+    if problems:
+        raise ApimonError(f"{problems} problem{'s' if problems > 1 else ''} found")
+
+
 def _strip(args: argparse.Namespace) -> None:
     from apimon_node.strip.drivers import library  # noqa: PLC0415 - as above
     from apimon_node.strip.serve import serve  # noqa: PLC0415 - as above
@@ -153,6 +165,7 @@ def _parser() -> argparse.ArgumentParser:
         ("run", _run, "be a node: show the boards on its strips"),
         ("poll", _poll, "be a poller: publish the boards from Jira"),
         ("check", _check, "say what the configuration means, or what is wrong with it"),
+        ("doctor", _doctor, "say what is wrong with strips, broker and Jira, and how to mend it"),
     ):
         commands.add_parser(name, parents=[common], help=text, description=text).set_defaults(run=run)
     text = "publish the tickets of a board by hand, as numbers"

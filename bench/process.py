@@ -37,6 +37,17 @@ def resident(pid: int) -> int:
     return _status(Path(f"/proc/{pid}"), "VmRSS")
 
 
+def private(pid: int) -> int:
+    """Memory in KiB that no other process shares."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Private_"))
+
+
+def children(pid: int) -> list[int]:
+    """Processes that a process has started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+
+
 def settle(pids: Sequence[int]) -> None:
     """Wait until processes have come to rest."""
     before: list[int] = []

@@ -8,9 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).parent.parent)
+ROOT = Path(__file__).parent.parent
+sys.path[:1] = [str(ROOT), str(ROOT / "tests")]  # the pretended Pi is a part of the tests
 
-from bench import frames, ingest, latency, memory, rest, start  # noqa: E402 - the line above finds them
+from bench import frames, ingest, latency, memory, native, rest, start  # noqa: E402 - the line above finds them
 from bench.table import print_head, print_rows  # noqa: E402
 
 MEASUREMENTS = {
@@ -22,6 +23,7 @@ MEASUREMENTS = {
     "latency": latency.latency,
     "interval": latency.interval,
     "frames": frames.frames,
+    "native": native.native,
 }
 
 

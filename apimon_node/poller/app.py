@@ -30,13 +30,13 @@ def run_poller(settings: Settings) -> None:
         asking: Background[Outcome] = Background("jira")
         stack.callback(asking.close)
         link = stack.enter_context(link_to_broker(settings, f"apimon-poller-{settings.poller.id}", poller.will, ()))
-        client = _jira_client(settings.poller)
+        client = jira_client(settings.poller)
         service.ready()
         while not service.stopping:
             if asking.over:
                 _take_outcome(poller, asking.outcome())
             if not asking.busy and (board := poller.due(clock())):
-                asking.start(partial(_ask, client, board))
+                asking.start(partial(ask, client, board))
             pass_on(poller, link)
             if service.managed:
                 service.status(poller.summary())
@@ -57,7 +57,8 @@ class Outcome(NamedTuple):
     at: float | None = None
 
 
-def _ask(client: JiraClient, board: BoardSettings) -> Outcome:
+def ask(client: JiraClient, board: BoardSettings) -> Outcome:
+    """Ask for a board. Blocks."""
     try:
         found = client.search(board.jql, FIELDS)
         return Outcome(board, tickets(found.issues, board.overdue_after), found.server_time)
@@ -73,6 +74,7 @@ def _take_outcome(poller: Poller, outcome: Outcome) -> None:
         poller.answered(outcome.board, outcome.answer, now.wall if outcome.at is None else outcome.at, now)
 
 
-def _jira_client(settings: PollerSettings) -> JiraClient:
+def jira_client(settings: PollerSettings) -> JiraClient:
+    """Make the client that the configuration asks for. Its secret is read at each sign-in."""
     name = "jira-password" if settings.jira.auth.type is AuthType.BASIC else "jira-token"
     return JiraClient(settings.jira, lambda: credentials.read(name, settings.jira.auth.secret_file) or "")
