@@ -19,7 +19,7 @@ from apimon_node.node import Node
 from apimon_node.service import Service
 from apimon_node.settings import Settings
 from apimon_node.strip.driver import Driver, Shown
-from apimon_node.strip.drivers import open_drivers
+from apimon_node.strip.drivers import HARDWARE, open_drivers
 
 log = logging.getLogger("apimon_node")
 
@@ -44,12 +44,24 @@ def run_node(settings: Settings) -> None:
             link_to_broker(settings, f"apimon-node-{settings.node.id}", node.will, node.subscriptions)
         )
         service.ready()
+        _check_strips(settings)
         while not service.stopping:
             _node_turn(node, drivers, link, service)
         for name, frame in node.farewell().items():
             _tell(node, name, partial(drivers[name].show, frame))
         pass_on(node, link)
     log.info("stopped")
+
+
+def _check_strips(settings: Settings) -> None:
+    """Say at the start what stands in the way of real strips: the drivers' own errors know less of it."""
+    if any(strip.driver in HARDWARE for strip in settings.strips):
+        from apimon_node.checks import Level, check_strips  # noqa: PLC0415 - only on a machine with strips
+        from apimon_node.machine import look  # noqa: PLC0415 - as above
+
+        for finding in check_strips(settings, look(settings)):
+            if finding.level is not Level.OK:
+                log.warning("%s: %s; %s", finding.subject, finding.text, finding.mend)
 
 
 def _node_turn(node: Node, drivers: Mapping[str, Driver], link: Link, service: Service) -> None:

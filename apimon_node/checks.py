@@ -1,6 +1,6 @@
 """What a machine means for the strips of a configuration: what works, what may not, and how to mend it. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -38,8 +38,8 @@ class Level(StrEnum):
 class Finding(NamedTuple):
     """What was found about something, and what to do about it."""
 
-    level: Level
     subject: str
+    level: Level
     text: str
     mend: str = ""
 
@@ -48,8 +48,8 @@ def check_strips(settings: Settings, machine: Machine) -> Iterator[Finding]:
     """Say of each strip what is wrong with it, or that nothing is."""
     for strip in settings.strips:
         subject = f"strip {strip.name}"
-        found = [Finding(level, subject, text, mend) for level, text, mend in _check(strip, settings.ws281x, machine)]
-        yield from found or [Finding(Level.OK, subject, _well(strip, machine))]
+        found = [Finding(subject, level, text, mend) for level, text, mend in _check(strip, settings.ws281x, machine)]
+        yield from found or [Finding(subject, Level.OK, _well(strip, machine))]
 
 
 Check = tuple[Level, str, str]
@@ -153,14 +153,3 @@ def _well(strip: StripSettings, machine: Machine) -> str:
     where = places.get(strip.driver, "a terminal")
     on = f" of a {machine.model}" if machine.model and strip.driver in places else ""
     return f"{strip.pixels} pixels on {where}{on}: nothing stands in the way"
-
-
-def line(finding: Finding) -> str:
-    """Write a finding as a line."""
-    mend = f"; {finding.mend}" if finding.mend else ""
-    return f"{finding.level:<8} {finding.subject:<12} {finding.text}{mend}"
-
-
-def worst(findings: Sequence[Finding]) -> Level:
-    """Give the worst level of some findings."""
-    return max((finding.level for finding in findings), key=list(Level).index, default=Level.OK)

@@ -1,132 +1,224 @@
-"""The doctor: looks at strips, broker and Jira, and says of each what is wrong and how to mend it.
+"""`apimon-node doctor`: looks at the strips' machine, tries the broker and Jira, and says what to do. One line a check.
 
-It never drives a strip: the node that runs holds it. What that node finds wrong is on its status topic, and told here.
+It opens no strip: the node that runs holds it. What that node says of its strips is read from the broker.
 """
 
 import os
-import time
-from collections.abc import Iterator
+import re
+import select
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import partial
+from typing import NamedTuple
 
-from apimon_node import extras, wire
+from apimon_node import credentials, extras, wire
 from apimon_node.app import clock, link_to_broker
+from apimon_node.background import Background
 from apimon_node.checks import Finding, Level, check_strips
-from apimon_node.errors import ApimonError, JiraError, PayloadError
+from apimon_node.errors import ConfigError, InstallError, JiraError, JiraState, PayloadError
 from apimon_node.machine import look
 from apimon_node.mqtt.link import Link
 from apimon_node.mqtt.messages import Down, Message, Up
 from apimon_node.mqtt.topics import ONLINE, Topics
-from apimon_node.settings import Settings
+from apimon_node.poller.app import Outcome, ask, jira_client
+from apimon_node.settings import AuthType, BoardSettings, JiraSettings, PollerSettings, Settings
 from apimon_node.tickets import snapshot
+from apimon_node.tickets.snapshot import Ticket
 
-PATIENCE = 10.0
-"""Seconds that the broker may take to let us in."""
+BROKER_TIMEOUT = 10.0
+"""Seconds for the broker to let us in."""
 
-QUIET = 1.0
-"""Seconds after which no more retained messages are expected."""
+RETAINED_TIMEOUT = 1.0
+"""Seconds for what it has kept to come: MQTT does not say when that was all."""
+
+JIRA_TIMEOUT = 60.0
+"""Seconds for Jira to answer one board's query whole."""
+
+MENDS = (
+    ("Connection refused", "start it there (sudo systemctl start mosquitto), or correct mqtt.host and mqtt.port"),
+    ("cannot reach the broker", "correct mqtt.host and mqtt.port, look at the network and firewalls"),
+    ("is it an MQTT broker?", "correct mqtt.host and mqtt.port: 1883 as a rule, and not the port for TLS"),
+    ("did not answer", "correct mqtt.host and mqtt.port: 1883 as a rule, and not the port for TLS"),
+)
+"""What helps, by words of mqtt.connection; its other reasons say it themselves."""
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
-    """Look at all that the configuration names; give what was found, as it is found."""
-    sockets = [settings.ws281x.socket] if settings.ws281x.socket else []
-    yield from check_strips(settings, look(*(strip.device for strip in settings.strips), *sockets))
-    yield from _broker(settings)
+def line(finding: Finding) -> str:
+    """Write a finding on one line. Some of its words may have come from the network: only what can be printed stays."""
+    subject, level, text, mend = finding
+    words = f"{level:<7}  {subject:<11} {text}" + (f"; {mend}" if mend else "")
+    return "".join(character if character.isprintable() else " " for character in words)
+
+
+def doctor(settings: Settings) -> Iterator[Finding]:
+    """Check all that the configuration has: strips, the broker, the node, its boards, Jira. It takes seconds."""
+    if settings.strips:
+        yield from check_strips(settings, look(settings))
+    yield from _check_broker(settings)
     if settings.poller is not None:
-        yield from _jira(settings)
+        yield from _check_jira(settings.poller, settings.boards)
 
 
-def _broker(settings: Settings) -> Iterator[Finding]:
+# The broker, and what it has kept
+
+
+class Heard(NamedTuple):
+    """What came of talking to the broker, and what it had kept, by topic."""
+
+    outcome: Up | Down
+    kept: dict[str, bytes]
+
+
+def _check_broker(settings: Settings) -> Iterator[Finding]:
+    try:
+        credentials.read("mqtt-password", settings.mqtt.password_file)
+    except ConfigError as err:
+        yield Finding("broker", Level.PROBLEM, str(err), "put it there, for the user of apimon-node to read")
+        return
     topics = Topics(settings.mqtt.base_topic)
-    boards = sorted({board for strip in settings.strips for board in strip.boards})
+    boards = dict.fromkeys(board for strip in settings.strips for board in strip.boards)
     wanted = [topics.tickets(board) for board in boards]
     if settings.node is not None:
         own = topics.node(settings.node.id)
         wanted += [own.availability, own.status]
     with link_to_broker(settings, f"apimon-doctor-{os.getpid()}", None, wanted) as link:
-        up, reason = _connect(link)
-        if up is None:
-            where = f"{settings.mqtt.host}:{settings.mqtt.port}"
-            yield Finding(Level.PROBLEM, "broker", reason, f"does a broker run at {where}, as config.yaml says?")
-            return
-        yield Finding(Level.OK, "broker", f"connected to {up.broker} by MQTT {up.protocol}")
-        for topic in up.denied:
-            yield Finding(Level.PROBLEM, "broker", f"it does not let us read {topic}", "check its access list")
-        kept = _retained(link)
+        outcome, kept = _listen(link, wanted)
+    if isinstance(outcome, Down):
+        yield _unreachable(outcome.reason)
+        return
+    yield Finding("broker", Level.OK, f"{outcome.broker} lets us in, by MQTT {outcome.protocol}")
+    for topic in outcome.denied:
+        mend = "allow that in the broker's access list"
+        yield Finding("broker", Level.PROBLEM, f"it refuses to let us read {topic}", mend)
     if settings.node is not None:
-        yield from _node(kept, settings.node.id, own.availability, own.status)
+        yield from _check_node(f"node {settings.node.id}", kept.get(own.availability), kept.get(own.status))
     for board in boards:
-        yield _board(kept.get(topics.tickets(board)), board)
+        yield _check_board(board, kept.get(topics.tickets(board)), settings)
 
 
-def _connect(link: Link) -> tuple[Up | None, str]:
-    until = time.monotonic() + PATIENCE
-    reason = f"it did not answer within {PATIENCE:.0f} s"
-    while time.monotonic() < until:
-        for event in link.wait(until):
-            if isinstance(event, Up):
-                return event, ""
-            if isinstance(event, Down):
-                return None, event.reason
-    return None, reason
-
-
-def _retained(link: Link) -> dict[str, bytes]:
-    """Collect what the broker has kept."""
+def _listen(link: Link, wanted: Sequence[str]) -> Heard:
+    """Connect, and collect what is retained on these topics."""
+    up: Up | None = None
     kept: dict[str, bytes] = {}
-    until = time.monotonic() + QUIET
-    while time.monotonic() < until:
-        kept |= {event.topic: event.payload for event in link.wait(until) if isinstance(event, Message)}
-    return kept
+    until = clock().monotonic + BROKER_TIMEOUT
+    while clock().monotonic < until and not (up and kept.keys() >= {*wanted} - {*up.denied}):
+        for event in link.wait(until):
+            match event:
+                case Down():
+                    return Heard(event, kept)
+                case Up():
+                    up, until = event, clock().monotonic + RETAINED_TIMEOUT
+                case Message():
+                    kept[event.topic] = event.payload
+    return Heard(up or Down(f"the broker did not answer within {BROKER_TIMEOUT:g} s"), kept)
 
 
-def _node(kept: dict[str, bytes], name: str, availability: str, status: str) -> Iterator[Finding]:
-    """Tell what the node itself says."""
-    subject = f"node {name}"
-    if kept.get(availability) != ONLINE:
-        yield Finding(Level.WARNING, subject, "it does not run, or not with this broker", "apimon-node run")
+def _unreachable(reason: str) -> Finding:
+    """Part a reason from what it says should be done, or find that."""
+    text, *mend = re.split(r": (?=check |set )", reason, maxsplit=1)
+    mend += [mend for words, mend in MENDS if words in reason]
+    return Finding("broker", Level.PROBLEM, text, "".join(mend[:1]))
+
+
+def _check_node(subject: str, availability: bytes | None, status: bytes | None) -> Iterator[Finding]:
+    """Tell of the node that runs by this id, anywhere, and of what it says is wrong."""
+    if availability != ONLINE:
+        yield Finding(subject, Level.WARNING, "is not running", "start it: apimon-node run")
         return
     try:
-        told = wire.load(kept.get(status, b"null"))
-        faults = [str(fault["text"]) for fault in told["faults"]]  # type: ignore[index]
-    except (PayloadError, TypeError, KeyError):
-        yield Finding(Level.PROBLEM, subject, "its status is not what the contract says", "update node or doctor")
+        version, faults = _read_status(status)
+    except PayloadError as err:
+        yield Finding(subject, Level.WARNING, f"is running; its status cannot be read: {err}", "restart it")
         return
+    yield Finding(subject, Level.OK, f"is running, version {version}")
     for text in faults:
-        yield Finding(Level.PROBLEM, subject, text, "see docs/troubleshooting.md")
-    if not faults:
-        yield Finding(Level.OK, subject, "it runs, and finds nothing wrong")
+        yield Finding(subject, Level.PROBLEM, text)
 
 
-def _board(payload: bytes | None, name: str) -> Finding:
-    subject = f"board {name}"
+def _read_status(payload: bytes | None) -> tuple[str, list[str]]:
+    """Read the version of a node and the texts of its faults. Raises PayloadError."""
     if not payload:
-        mend = f"start its poller, or try: apimon-node publish {name} Open=3"
-        return Finding(Level.WARNING, subject, "nobody publishes its tickets", mend)
+        raise PayloadError("there is none")
+    status = wire.load(payload)
+    faults = status.get("faults") if isinstance(status, dict) else None
+    if not isinstance(status, dict) or not isinstance(faults, list):
+        raise PayloadError("expected an object with faults")
+    texts = [fault.get("text") if isinstance(fault, dict) else None for fault in faults]
+    return wire.step(str(status.get("version"))), [str(text) for text in texts]
+
+
+def _check_board(name: str, payload: bytes | None, settings: Settings) -> Finding:
+    """Tell whether somebody has published the tickets of a board, and whether they still hold."""
+    subject = f"board {name}"
+    polled = settings.poller is not None and name in {board.name for board in settings.boards}
+    start = "start the poller: apimon-node poll" if polled else f"try it by hand: apimon-node publish {name} Open=3"
+    if not payload:
+        return Finding(subject, Level.WARNING, "nobody has published its tickets", start)
     try:
         found = snapshot.parse(payload)
     except PayloadError as err:
-        return Finding(Level.PROBLEM, subject, f"its tickets are refused: {err}", "mend what publishes them")
-    source = f" by {found.source}" if found.source else ""
-    text = f"{len(found.tickets)} tickets, published{source}"
-    if found.valid_until is not None and found.valid_until < clock().wall:
-        return Finding(Level.PROBLEM, subject, f"{text}, and expired", "does its poller run, and reach Jira?")
-    return Finding(Level.OK, subject, text)
+        return Finding(subject, Level.PROBLEM, f"its tickets are refused: {err}", "publish them as docs/mqtt.md says")
+    source = f"from {wire.step(found.source)}" if found.source else "published by hand"
+    if found.valid_until is None:
+        return Finding(subject, Level.OK, f"{len(found.tickets)} tickets, {source}")
+    until = wire.format_time(int(found.valid_until))
+    if found.valid_until <= clock().wall:
+        mend = f"see whether the poller {wire.step(found.source)} runs" if found.source else start
+        return Finding(subject, Level.WARNING, f"its tickets, {source}, have expired at {until}", mend)
+    return Finding(subject, Level.OK, f"{len(found.tickets)} tickets, {source}, hold until {until}")
 
 
-def _jira(settings: Settings) -> Iterator[Finding]:
-    """Ask for each board once, as the poller does."""
-    assert settings.poller is not None
+# Jira
+
+
+def _check_jira(settings: PollerSettings, boards: Sequence[BoardSettings]) -> Iterator[Finding]:
+    """Ask for each board once, as a poll does, and at the same cost."""
     try:
         extras.need("jira", "jira")
-    except ApimonError as err:
-        yield Finding(Level.PROBLEM, "jira", str(err))
+    except InstallError as err:
+        text, _, mend = str(err).partition(": ")
+        yield Finding("jira", Level.PROBLEM, text, mend)
         return
-    from apimon_node.poller.app import ask, jira_client  # noqa: PLC0415 - a node's machine has no Jira
+    if lacking := _check_secret(settings.jira):
+        yield lacking
+        return
+    client = jira_client(settings)
+    with closing(Background[Outcome]("jira")) as asking:
+        for board in boards:
+            asking.start(partial(ask, client, board))
+            if not select.select([asking], [], [], JIRA_TIMEOUT)[0]:
+                text = f"no whole answer to the query of board {board.name} within {JIRA_TIMEOUT:g} s"
+                yield Finding("jira", Level.PROBLEM, text, "find out why Jira is so slow, or narrow the jql")
+                return  # whoever asks has the client still
+            finding, more = _answered(board, asking.outcome().answer)
+            yield finding
+            if not more:
+                return
 
-    client = jira_client(settings.poller)
-    for board in settings.boards:
-        subject = f"jira {board.name}"
-        answer = ask(client, board).answer
-        if isinstance(answer, JiraError):
-            yield Finding(Level.PROBLEM, subject, f"{answer.state}: {answer}")
-        else:
-            yield Finding(Level.OK, subject, f"{len(answer)} tickets for {board.jql}")
+
+def _check_secret(jira: JiraSettings) -> Finding | None:
+    """Look for the secret before it is needed: to sign in with a wrong one can lock the user out."""
+    if jira.auth.type is AuthType.NONE:
+        return None
+    name = jira.auth.secret_name
+    variable = "APIMON_" + name.upper().replace("-", "_")
+    key = name.partition("-")[2]
+    try:
+        if credentials.read(name, jira.auth.secret_file):
+            return None
+    except ConfigError as err:
+        return Finding("jira", Level.PROBLEM, str(err), "put it there, for the user of apimon-node to read")
+    where = f"write it into {jira.auth.secret_file}"
+    if jira.auth.secret_file is None:
+        where = f"name its file in poller.jira.auth.{key}_file, or set {variable}"
+    return Finding("jira", Level.PROBLEM, f"there is no {key} to sign in with", where)
+
+
+def _answered(board: BoardSettings, answer: tuple[Ticket, ...] | JiraError) -> tuple[Finding, bool]:
+    """Tell what came of asking, and whether to ask for more: only a query can be wrong for one board alone."""
+    if isinstance(answer, JiraError):
+        mend = f"correct the jql of board {board.name}" if answer.state is JiraState.QUERY else ""
+        return Finding("jira", Level.PROBLEM, f"{answer.state}: {answer}", mend), bool(mend)
+    late = sum(ticket.due is not None and ticket.due <= clock().wall for ticket in answer)
+    text = f"the query of board {board.name} finds {len(answer)} tickets, {late} of them overdue"
+    return Finding("jira", Level.OK, text), True

@@ -8,7 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-DEVICES = ("/dev/mem", "/dev/vcio", "/dev/gpiomem", "/dev/spidev0.0", "/dev/spidev0.1", "/dev/spidev1.0")
+from apimon_node.settings import Settings
+
+DEVICES = ("/dev/mem", "/dev/vcio", "/dev/gpiomem", "/dev/spidev0.0")
 
 BOOT = ("boot/firmware/config.txt", "boot/config.txt")
 """The settings of the firmware: since Raspberry Pi OS bookworm, and before."""
@@ -35,7 +37,7 @@ DEFAULT_BUFSIZ = 4096
 
 
 class Machine(NamedTuple):
-    """What there is. `board` is its filter of config.txt, empty where this is no Pi; `boot` is None without that file."""
+    """What there is. `board` is a filter of config.txt, empty where this is no Pi; `boot` is None without that file."""
 
     model: str
     board: str
@@ -49,11 +51,12 @@ class Machine(NamedTuple):
     library: bool
 
 
-def look(*devices: Path, root: Path = Path("/")) -> Machine:
-    """Look at the machine, and at these devices and sockets beside the usual ones. What is missing is no error."""
+def look(settings: Settings, root: Path = Path("/")) -> Machine:
+    """Look at the machine, and at the devices that the strips need. What is missing is no error."""
     model = _read(root / "proc/device-tree/model").strip("\0\n")
     board = next((board for start, board in BOARDS if model.startswith(start)), "")
-    paths = {str(path): root / str(path).lstrip("/") for path in (*map(Path, DEVICES), *devices)}
+    names = {*DEVICES, *(str(strip.device) for strip in settings.strips), str(settings.ws281x.socket)}
+    paths = {name: root / name.lstrip("/") for name in names}
     present = {name for name, path in paths.items() if path.exists()}
     bufsiz = _read(root / "sys/module/spidev/parameters/bufsiz").strip()
     return Machine(

@@ -98,6 +98,11 @@ class AuthSettings(NamedTuple):
     user: str | None = None
     secret_file: Path | None = None
 
+    @property
+    def secret_name(self) -> str:
+        """The name of the secret where there is no file: of a credential, or of a variable of the environment."""
+        return "jira-password" if self.type is AuthType.BASIC else "jira-token"
+
 
 class JiraSettings(NamedTuple):
     """A Jira site. `timeout` bounds each wait for the server, in seconds."""

@@ -68,9 +68,12 @@ reading          | errors values                                              | 
 rules            | settings reading picture.painting strip.child              |
 config           | errors settings values reading rules picture.* strip.child strip.drivers tickets.snapshot | pathlib
 service          |                                                            | os signal socket time
-app              | errors instant faults settings credentials service device node strip.driver strip.drivers mqtt.link mqtt.messages | logging os time
+machine          | settings                                                   | grp importlib os pathlib
+checks           | machine settings strip.spi                                 |
+app              | errors instant faults settings credentials service machine checks device node strip.driver strip.drivers mqtt.link mqtt.messages | logging os time
 poller.app       | errors settings credentials extras service background app poller.* tickets.snapshot | logging
-cli              | errors config settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics demo.demo strip.drivers strip.serve | argparse logging os pathlib sys time
+doctor           | errors wire settings credentials extras background machine checks app poller.app tickets.snapshot mqtt.link mqtt.messages mqtt.topics | os select
+cli              | errors config settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics demo.demo doctor checks strip.drivers strip.serve | argparse logging os pathlib sys time
 __main__         | cli                                                        | sys
 demo.*           | *                                                          | *
 """  # noqa: E501 - a table

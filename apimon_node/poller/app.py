@@ -14,7 +14,7 @@ from apimon_node.poller.client import JiraClient
 from apimon_node.poller.issues import FIELDS, tickets
 from apimon_node.poller.poller import Poller
 from apimon_node.service import Service
-from apimon_node.settings import AuthType, BoardSettings, PollerSettings, Settings
+from apimon_node.settings import BoardSettings, PollerSettings, Settings
 from apimon_node.tickets.snapshot import Ticket
 
 log = logging.getLogger("apimon_node")
@@ -76,5 +76,5 @@ def _take_outcome(poller: Poller, outcome: Outcome) -> None:
 
 def jira_client(settings: PollerSettings) -> JiraClient:
     """Make the client that the configuration asks for. Its secret is read at each sign-in."""
-    name = "jira-password" if settings.jira.auth.type is AuthType.BASIC else "jira-token"
-    return JiraClient(settings.jira, lambda: credentials.read(name, settings.jira.auth.secret_file) or "")
+    auth = settings.jira.auth
+    return JiraClient(settings.jira, lambda: credentials.read(auth.secret_name, auth.secret_file) or "")
