@@ -56,12 +56,12 @@ def run_node(settings: Settings) -> None:
 def _check_strips(settings: Settings) -> None:
     """Say at the start what stands in the way of real strips: the drivers' own errors know less of it."""
     if any(strip.driver in HARDWARE for strip in settings.strips):
-        from apimon_node.checks import Level, check_strips  # noqa: PLC0415 - only on a machine with strips
+        from apimon_node.checks import Level, check_strips, files  # noqa: PLC0415 - only on a machine with strips
         from apimon_node.machine import look  # noqa: PLC0415 - as above
 
-        for finding in check_strips(settings, look(settings)):
+        for finding in check_strips(settings, look(files(settings))):
             if finding.level is not Level.OK:
-                log.warning("%s: %s; %s", finding.subject, finding.text, finding.mend)
+                log.warning("%s: %s → %s", finding.subject, finding.text, finding.mend)
 
 
 def _node_turn(node: Node, drivers: Mapping[str, Driver], link: Link, service: Service) -> None:

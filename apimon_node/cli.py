@@ -91,11 +91,11 @@ def _publish(args: argparse.Namespace) -> None:
 
 
 def _doctor(args: argparse.Namespace) -> None:
-    from apimon_node.checks import Level  # noqa: PLC0415 - as above
-    from apimon_node.doctor import doctor, line  # noqa: PLC0415 - as above
+    from apimon_node.checks import Level, line  # noqa: PLC0415 - as above
+    from apimon_node.doctor import examine  # noqa: PLC0415 - as above
 
     problems = 0
-    for finding in doctor(_settings(args)):
+    for finding in examine(_settings(args)):
         print(line(finding), flush=True)
         problems += finding.level is Level.PROBLEM
     if problems:

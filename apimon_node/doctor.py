@@ -14,7 +14,7 @@ from typing import NamedTuple
 from apimon_node import credentials, extras, wire
 from apimon_node.app import clock, link_to_broker
 from apimon_node.background import Background
-from apimon_node.checks import Finding, Level, check_strips
+from apimon_node.checks import Finding, Level, check_strips, files
 from apimon_node.errors import ConfigError, InstallError, JiraError, JiraState, PayloadError
 from apimon_node.machine import look
 from apimon_node.mqtt.link import Link
@@ -23,7 +23,6 @@ from apimon_node.mqtt.topics import ONLINE, Topics
 from apimon_node.poller.app import Outcome, ask, jira_client
 from apimon_node.settings import AuthType, BoardSettings, JiraSettings, PollerSettings, Settings
 from apimon_node.tickets import snapshot
-from apimon_node.tickets.snapshot import Ticket
 
 BROKER_TIMEOUT = 10.0
 """Seconds for the broker to let us in."""
@@ -34,26 +33,28 @@ RETAINED_TIMEOUT = 1.0
 JIRA_TIMEOUT = 60.0
 """Seconds for Jira to answer one board's query whole."""
 
+REFUSED = "Connection refused"
+
 MENDS = (
-    ("Connection refused", "start it there (sudo systemctl start mosquitto), or correct mqtt.host and mqtt.port"),
+    (REFUSED, "start it there (sudo systemctl start mosquitto), or correct mqtt.host and mqtt.port"),
     ("cannot reach the broker", "correct mqtt.host and mqtt.port, look at the network and firewalls"),
     ("is it an MQTT broker?", "correct mqtt.host and mqtt.port: 1883 as a rule, and not the port for TLS"),
     ("did not answer", "correct mqtt.host and mqtt.port: 1883 as a rule, and not the port for TLS"),
 )
 """What helps, by words of mqtt.connection; its other reasons say it themselves."""
 
+LOCAL = frozenset(["localhost", "127.0.0.1", "::1"])
 
-def line(finding: Finding) -> str:
-    """Write a finding on one line. Some of its words may have come from the network: only what can be printed stays."""
-    subject, level, text, mend = finding
-    words = f"{level:<7}  {subject:<11} {text}" + (f"; {mend}" if mend else "")
-    return "".join(character if character.isprintable() else " " for character in words)
+LISTENER = "; mosquitto listens to other machines only where its configuration has a listener for them"
+"""What to know of a connection that another machine refuses (mosquitto 2.0, "Migrating from 1.x")."""
 
 
-def doctor(settings: Settings) -> Iterator[Finding]:
-    """Check all that the configuration has: strips, the broker, the node, its boards, Jira. It takes seconds."""
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Check all that the configuration has: strips, the broker, the node, its boards, Jira. Takes seconds."""
     if settings.strips:
-        yield from check_strips(settings, look(settings))
+        machine = look(files(settings))
+        yield Finding("machine", Level.OK, f"{machine.model or machine.pi}, seen as user {machine.user}")
+        yield from check_strips(settings, machine)
     yield from _check_broker(settings)
     if settings.poller is not None:
         yield from _check_jira(settings.poller, settings.boards)
@@ -84,7 +85,7 @@ def _check_broker(settings: Settings) -> Iterator[Finding]:
     with link_to_broker(settings, f"apimon-doctor-{os.getpid()}", None, wanted) as link:
         outcome, kept = _listen(link, wanted)
     if isinstance(outcome, Down):
-        yield _unreachable(outcome.reason)
+        yield _unreachable(outcome.reason, settings.mqtt.host)
         return
     yield Finding("broker", Level.OK, f"{outcome.broker} lets us in, by MQTT {outcome.protocol}")
     for topic in outcome.denied:
@@ -113,11 +114,13 @@ def _listen(link: Link, wanted: Sequence[str]) -> Heard:
     return Heard(up or Down(f"the broker did not answer within {BROKER_TIMEOUT:g} s"), kept)
 
 
-def _unreachable(reason: str) -> Finding:
+def _unreachable(reason: str, host: str) -> Finding:
     """Part a reason from what it says should be done, or find that."""
     text, *mend = re.split(r": (?=check |set )", reason, maxsplit=1)
-    mend += [mend for words, mend in MENDS if words in reason]
-    return Finding("broker", Level.PROBLEM, text, "".join(mend[:1]))
+    mend = mend or [mend for words, mend in MENDS if words in reason][:1]
+    if host not in LOCAL and REFUSED in reason:
+        mend.append(LISTENER)
+    return Finding("broker", Level.PROBLEM, text, "".join(mend))
 
 
 def _check_node(subject: str, availability: bytes | None, status: bytes | None) -> Iterator[Finding]:
@@ -190,10 +193,11 @@ def _check_jira(settings: PollerSettings, boards: Sequence[BoardSettings]) -> It
                 text = f"no whole answer to the query of board {board.name} within {JIRA_TIMEOUT:g} s"
                 yield Finding("jira", Level.PROBLEM, text, "find out why Jira is so slow, or narrow the jql")
                 return  # whoever asks has the client still
-            finding, more = _answered(board, asking.outcome().answer)
+            finding, more = _answered(asking.outcome())
             yield finding
             if not more:
                 return
+    client.close()
 
 
 def _check_secret(jira: JiraSettings) -> Finding | None:
@@ -214,11 +218,11 @@ def _check_secret(jira: JiraSettings) -> Finding | None:
     return Finding("jira", Level.PROBLEM, f"there is no {key} to sign in with", where)
 
 
-def _answered(board: BoardSettings, answer: tuple[Ticket, ...] | JiraError) -> tuple[Finding, bool]:
+def _answered(outcome: Outcome) -> tuple[Finding, bool]:
     """Tell what came of asking, and whether to ask for more: only a query can be wrong for one board alone."""
+    name, answer = outcome.board.name, outcome.answer
     if isinstance(answer, JiraError):
-        mend = f"correct the jql of board {board.name}" if answer.state is JiraState.QUERY else ""
+        mend = f"correct the jql of board {name}" if answer.state is JiraState.QUERY else ""
         return Finding("jira", Level.PROBLEM, f"{answer.state}: {answer}", mend), bool(mend)
     late = sum(ticket.due is not None and ticket.due <= clock().wall for ticket in answer)
-    text = f"the query of board {board.name} finds {len(answer)} tickets, {late} of them overdue"
-    return Finding("jira", Level.OK, text), True
+    return Finding("jira", Level.OK, f"the query of board {name} finds {len(answer)} tickets, {late} overdue"), True

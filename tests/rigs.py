@@ -30,6 +30,10 @@ RED, GREEN, BLUE, DARK = b"\xff\x00\x00", b"\x00\xff\x00", b"\x00\x00\xff", byte
 LETTERS = {RED: "r", GREEN: "g", BLUE: "b", DARK: "."}
 
 
+if "COVERAGE_PROCESS_CONFIG" in os.environ:
+    ws281x.PYTHON = (sys.executable, "-P")  # with site-packages, where coverage is
+
+
 class Rig:
     """A driver of eight pixels, red first; what its strip shows; and how to break and mend it."""
 

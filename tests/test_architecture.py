@@ -39,6 +39,7 @@ mqtt.topics      |                                                            |
 mqtt.outbox      | mqtt.messages                                              |
 mqtt.inbox       | mqtt.messages                                              |
 request          | errors instant wire settings mqtt.messages                 |
+strip.encoding   |                                                            |
 strip.driver     |                                                            |
 strip.recovery   | errors backoff                                             |
 strip.screen     | errors strip.recovery                                      |
@@ -51,7 +52,7 @@ poller.poller    | errors instant wire faults settings backoff tickets.snapshot 
 
 strip.memory     | errors strip.driver                                        |
 strip.terminal   | errors picture.painting strip.driver                       | select sys rich
-strip.spi        | errors strip.driver                                        | errno fcntl os pathlib struct
+strip.spi        | errors strip.driver strip.encoding                                       | errno fcntl os pathlib struct
 strip.child      |                                                            | os signal struct sys _rpi_ws281x
 strip.codes      | errors strip.child                                         |
 strip.ws281x     | errors strip.child strip.codes strip.driver                | os pathlib signal socket subprocess sys time
@@ -68,8 +69,8 @@ reading          | errors values                                              | 
 rules            | settings reading picture.painting strip.child              |
 config           | errors settings values reading rules picture.* strip.child strip.drivers tickets.snapshot | pathlib
 service          |                                                            | os signal socket time
-machine          | settings                                                   | grp importlib os pathlib
-checks           | machine settings strip.spi                                 |
+checks           | settings strip.encoding                                    |
+machine          | checks                                                     | grp importlib os pathlib pwd stat
 app              | errors instant faults settings credentials service machine checks device node strip.driver strip.drivers mqtt.link mqtt.messages | logging os time
 poller.app       | errors settings credentials extras service background app poller.* tickets.snapshot | logging
 doctor           | errors wire settings credentials extras background machine checks app poller.app tickets.snapshot mqtt.link mqtt.messages mqtt.topics | os select
@@ -119,6 +120,8 @@ PURE = frozenset(
         "mqtt.outbox",
         "mqtt.inbox",
         "request",
+        "checks",
+        "strip.encoding",
         "strip.driver",
         "strip.recovery",
         "strip.screen",

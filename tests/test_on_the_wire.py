@@ -17,6 +17,7 @@ from apimon_node.picture.layout import Pixel
 from apimon_node.picture.painting import Output, Painting
 from apimon_node.strip import spi
 from apimon_node.strip.child import LINES, Line, Opening
+from apimon_node.strip.encoding import transfer_size
 from apimon_node.strip.ws281x import ChildProcess, Ws281x
 
 ORDERS = ("RGB", "GRB", "BRG", "GRBW")
@@ -95,5 +96,5 @@ def test_spi_sends_each_frame_as_it_is(pi: FakePi, order: str, pixels: int) -> N
 
     assert pi.raw[:1] == b"\0"
     assert pi.raw.endswith(bytes(90))
-    assert len(pi.raw) == spi.transfer_size(pixels * len(order))
+    assert len(pi.raw) == transfer_size(pixels * len(order))
     assert (pi.opens, pi.hertz) == (1, 2_400_000)

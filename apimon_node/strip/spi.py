@@ -1,7 +1,6 @@
 """The driver `spi`: a strip on a Pi's SPI data line (GPIO 10 for /dev/spidev0.0), in pure Python, without root.
 
-A WS2812 tells a 1 from a 0 by how long its data line is high. At 2.4 MHz, three bits of SPI are one of the strip's:
-110 is a 1, 100 is a 0. The clock must be right: docs/hardware.md says what each Pi needs for that.
+The clock must be right: docs/hardware.md says what each Pi needs for that.
 """
 
 import errno
@@ -13,21 +12,10 @@ from pathlib import Path
 
 from apimon_node.errors import Failure, StripError
 from apimon_node.strip.driver import PromptDriver, Shown, check_size
-
-HERTZ = 2_400_000
-"""Three bits in the 1.25 us that a bit of the strip takes (data sheet of the WS2812B)."""
+from apimon_node.strip.encoding import HERTZ, encode, transfer_size
 
 WR_MODE, WR_BITS_PER_WORD, WR_MAX_SPEED_HZ = 0x40016B01, 0x40016B03, 0x40046B04
 """ioctl requests of linux/spi/spidev.h."""
-
-LEAD = bytes(1)
-"""The line idles high on some boards; a transfer that begins with a zero saves the first pixel."""
-
-LATCH = bytes(90)
-"""300 us of silence, after which a strip shows what it has got (WS2812B of 2017 and later: at least 280 us)."""
-
-WIRE_BYTES = 3
-"""Bytes of SPI for a byte of the strip."""
 
 BUFSIZ = Path("/sys/module/spidev/parameters/bufsiz")
 DEFAULT_BUFSIZ = 4096
@@ -41,22 +29,6 @@ MENDS = {
     errno.EACCES: "add the node's user to the group spi",
     errno.EMSGSIZE: "the transfer is larger than spidev's bufsiz",
 }
-
-CODES = tuple(
-    int("".join("110" if value >> bit & 1 else "100" for bit in range(7, -1, -1)), 2).to_bytes(WIRE_BYTES)
-    for value in range(256)
-)
-"""What goes out for each byte."""
-
-
-def wire(frame: bytes) -> bytes:
-    """Give the transfer of a frame: what SPI sends for it."""
-    return b"".join((LEAD, *map(CODES.__getitem__, frame), LATCH))
-
-
-def transfer_size(size: int) -> int:
-    """Give the bytes of the transfer of a frame of `size` bytes."""
-    return len(LEAD) + WIRE_BYTES * size + len(LATCH)
 
 
 class SpiStrip(PromptDriver):
@@ -73,7 +45,7 @@ class SpiStrip(PromptDriver):
         try:
             if self._file is None:
                 self._file = self._open()
-            os.write(self._file, wire(frame))
+            os.write(self._file, encode(frame))
         except OSError as err:
             self.close()
             raise self._error(err) from None

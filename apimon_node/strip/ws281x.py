@@ -38,7 +38,7 @@ CLOSE_TIMEOUT = 0.7
 REAP_TIMEOUT = 0.05
 """Seconds that a process which has hung up, or was killed, may take to be gone."""
 
-PYTHON = (sys.executable, "-I", "-S")
+PYTHON: tuple[str, ...] = (sys.executable, "-I", "-S")
 """Without the user's environment, and without site-packages: 2 MB of its own instead of 6."""
 
 
