@@ -20,7 +20,7 @@ from apimon_node.checks import (
     line,
 )
 from apimon_node.settings import Settings
-from apimon_node.strip import child, drivers
+from apimon_node.strip import child, drivers, encoding
 
 CONFIG_TXT = "/boot/firmware/config.txt"
 OURS = Device(allowed=True)

@@ -4,6 +4,7 @@ import errno
 import math
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -232,7 +233,10 @@ def test_its_end_waits_for_the_peer_politely(driver: Ws281x, stubs: Stubs) -> No
 # The peers themselves
 
 
-def test_a_child_that_cannot_load_the_library_is_told_with_its_exit_code(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_child_that_cannot_load_the_library_is_told_with_its_exit_code(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ws281x, "PYTHON", (sys.executable, "-I", "-S"))  # under coverage, it would find one by itself
     driver = Ws281x(OPENING, lambda: ChildProcess("/nowhere/library.so"), root=True)
     driver.show(FRAME)
 
