@@ -32,10 +32,10 @@ class Failure(StrEnum):
 
     WRITE = "write"  # a frame was not taken; the next one may be
     OPEN = "open"  # the device did not open; it may at another time
-    MEMORY = "memory"  # the Pi's GPU has no memory left, and gives none back before it restarts
-    STICKY = "sticky"  # it stays until the device is opened anew
     CRASH = "crash"  # the process of the native driver ended
     HANG = "hang"  # it did not answer in time
+    STICKY = "sticky"  # it stays until the device is opened anew
+    MEMORY = "memory"  # the Pi's GPU has no memory left, and gives none back before it restarts
     PERMANENT = "permanent"  # it stays until somebody mends it
 
 

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 from parts import Mosquitto, Observer, Program, node_config, wait_until
 
+from apimon_node import config
 from apimon_node.demo.jira import Account, JiraServer
 from apimon_node.demo.site import Site
+from apimon_node.errors import Failure
+from apimon_node.strip.codes import CODES
 from apimon_node.tickets import snapshot
 
 MQTT = Path("docs/mqtt.md").read_text(encoding="utf-8")
@@ -116,6 +119,30 @@ def test_links_between_the_pages_lead_somewhere(file: str) -> None:
     targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
 
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_every_code_of_a_strip_has_a_section_with_its_text() -> None:
+    page = Path("docs/troubleshooting.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^### Code (-?\d+): (.*)$", page, re.MULTILINE)
+
+    assert {int(code): text for code, text in sections} == {code: known.text for code, known in CODES.items()}
+
+
+def test_every_failure_class_has_a_row_with_what_is_done() -> None:
+    page = Path("docs/troubleshooting.md").read_text(encoding="utf-8")
+
+    rows = page.partition("| class |")[2].partition("\n\n")[0]
+
+    assert re.findall(r"^\| (\w+) \|", rows, re.MULTILINE) == list(Failure)
+
+
+@pytest.mark.parametrize("page", ["docs/hardware.md", "docs/howto.md", "docs/tutorial.md"])
+def test_every_strip_in_an_example_is_one(page: str) -> None:
+    blocks = re.findall(r"^```yaml\n(strips:.*?)^```", Path(page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    for block in blocks:
+        config.parse(f"node: {{id: hall}}\nlooks: [{{color: red}}]\n{block}")
+
+    assert blocks or page == "docs/tutorial.md"
 
 
 def test_the_readme_has_a_line_for_each_room_of_the_code() -> None:
