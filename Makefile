@@ -6,6 +6,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 COVERAGE := 99
+# Tests wait for other processes more than they work.
+WORKERS := $(shell expr 2 \* $$(nproc))
 
 .PHONY: demo test check bench clean
 
@@ -14,7 +16,7 @@ demo: .venv/demo-is-ready
 
 test: .venv/dev-is-ready
 	@scripts/need mosquitto mosquitto
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n $(WORKERS)
 
 check: .venv/dev-is-ready
 	@scripts/need mosquitto mosquitto
@@ -22,7 +24,7 @@ check: .venv/dev-is-ready
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q -n auto
+	$(BIN)/coverage run -m pytest -q -n $(WORKERS)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --fail-under=$(COVERAGE)
 
