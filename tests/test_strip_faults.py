@@ -285,6 +285,24 @@ def test_a_node_that_is_stopped_leaves_dark_strips_and_no_process_in_time(
         assert pi.gpu_blocks == 0
 
 
+def test_a_stop_of_all_its_processes_at_once_leaves_dark_strips_too(
+    tmp_path: Path, broker: Mosquitto, observer: Observer, pi: FakePi
+) -> None:
+    """So systemd stops a service: the child may be gone before the node can say what to show."""
+    show(observer, 3, 2)
+    with node(tmp_path, broker, pi) as program:
+        wait_until(lambda: on_the_wire(pi, 3, 2), "the first frame")
+        (process,) = children(program)
+        program.process.send_signal(signal.SIGSTOP)
+        os.kill(process, signal.SIGTERM)
+        wait_until(lambda: pi.gpu_blocks == 0, "the end of the child")
+        assert (pi.wire(0), pi.wire(1)) == (bytes(24), bytes(18))
+        program.process.send_signal(signal.SIGCONT)
+        assert program.stop()[0] == 0
+
+    assert (pi.wire(0), pi.wire(1)) == (bytes(24), bytes(18))
+
+
 def test_a_node_that_is_killed_takes_its_child_along(
     tmp_path: Path, broker: Mosquitto, observer: Observer, pi: FakePi
 ) -> None:

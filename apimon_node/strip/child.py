@@ -6,14 +6,15 @@ answers on it. A message is its length (4 bytes, little endian) and its bytes. T
 wire. Each message gets one answer (ANSWER): a status, and the child's memory in kB.
 
 The library is initialised once in the life of the process (it leaks at every other time, and crashes when it is used
-after a failure), and let go of at the end of the messages or at SIGTERM. A process that hangs in C is killed by whoever
-started it.
+after a failure), and let go of at the end of the messages, or at SIGTERM, which leaves the strips dark. A process that
+hangs in C is killed by whoever started it.
 """
 
 import os
 import signal
 import struct
 import sys
+from contextlib import suppress
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -162,6 +163,8 @@ def serve(library: Any) -> None:
                 _answer(REFUSED)
                 return
             _answer(strips.show(frame))
+    except KeyboardInterrupt:
+        strips.show(bytes(opening.size))  # systemd stops the node at the same time: it may not be able to ask for this
     finally:
         strips.close()
 
@@ -208,16 +211,22 @@ def _end(_number: int, _frame: FrameType | None) -> None:
     raise SystemExit
 
 
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    """End dark."""
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Be the child."""
-    for number in (signal.SIGTERM, signal.SIGALRM):
-        signal.signal(number, _end)
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGALRM, _end)
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # meant for the node, which says good-bye in its own time
     sys.path.append(os.path.dirname(sys.argv[1]))  # noqa: PTH120 - as above
     import _rpi_ws281x  # noqa: PLC0415 - found by the line above
 
-    serve(_rpi_ws281x)
+    with suppress(KeyboardInterrupt):
+        serve(_rpi_ws281x)
 
 
 if __name__ == "__main__":
