@@ -33,7 +33,7 @@ MAX_PAGE_SIZE = {True: 100, False: 1000}  # Cloud: as seen with fields; Data Cen
 ALL_FIELDS = frozenset({"*all", "*navigable"})
 CATALOGUE = [
     {"id": name, "name": name.title(), "custom": False, "clauseNames": [name]}
-    for name in ("summary", "status", "priority", "created", "updated", "assignee", "labels")
+    for name in ("summary", "status", "priority", "created", "updated", "assignee", "labels", "duedate")
 ]
 POLL_INTERVAL = 0.05  # seconds that stopping the server may take
 JSON = {"Content-Type": "application/json;charset=UTF-8"}
@@ -220,11 +220,11 @@ class JiraServer:
     def _cloud_page(self, request: Request) -> Answer:
         """Give a page of Cloud. Its token tells where the next one begins, and for which query."""
         jql = request.first("jql") or ""
-        if not parse(jql).terms:
+        if parse(jql, self.site.filters).where is None:
             raise QueryRefused(UNBOUNDED)
         found, size, start = self.site.search(jql), self._page_size(request), self._start(request, jql)
         end, fields = start + size, request.fields("id")
-        page: dict[str, Any] = {"issues": [_issue(issue, fields) for issue in found[start:end]]}
+        page: dict[str, Any] = {"issues": [_issue(issue, fields, self._clock()) for issue in found[start:end]]}
         if isinstance(self._fault, RepeatedToken):
             end = 0
         page["isLast"] = end >= len(found)
@@ -244,7 +244,7 @@ class JiraServer:
         """Give a page of Data Center, from `startAt` on. A page of size 0 is a way to ask for the total."""
         found, size = self.site.search(request.first("jql") or ""), self._page_size(request)
         start, fields = request.number("startAt", 0), request.fields("*navigable")
-        issues = [_issue(issue, fields) for issue in found[start : start + size]]
+        issues = [_issue(issue, fields, self._clock()) for issue in found[start : start + size]]
         return _json({"startAt": start, "maxResults": size, "total": len(found), "issues": issues})
 
     def _page_size(self, request: Request) -> int:
@@ -254,11 +254,11 @@ class JiraServer:
         return min(size, MAX_PAGE_SIZE[self.cloud])
 
 
-def _issue(issue: Issue, fields: set[str]) -> dict[str, Any]:
+def _issue(issue: Issue, fields: set[str], now: float) -> dict[str, Any]:
     """Give an issue as Jira's JSON, with these fields; names that there are not are passed over."""
     if fields == {"id"}:
         return {"id": issue.id}
-    values = issue.fields()
+    values = issue.fields(now)
     if not fields & ALL_FIELDS:
         values = {name: value for name, value in values.items() if name in fields}
     return {"id": issue.id, "key": issue.key, "fields": values}
