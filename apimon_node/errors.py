@@ -68,9 +68,11 @@ class JiraError(ApimonError):
 
     `state` is the cause in the words of the status topic, the text says what to do about it, and
     `retry_after` is what Jira asked for in seconds, or 0 where it asked for nothing.
+    `everywhere` is true where the cause is not in this query: every other one would fail too.
     """
 
-    def __init__(self, state: JiraState, text: str, retry_after: float = 0) -> None:
+    def __init__(self, state: JiraState, text: str, retry_after: float = 0, *, everywhere: bool = False) -> None:
         super().__init__(text)
         self.state = state
         self.retry_after = retry_after
+        self.everywhere = everywhere

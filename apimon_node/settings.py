@@ -35,7 +35,15 @@ class AuthType(StrEnum):
     PAT = "pat"  # Data Center: a personal access token, as bearer
     API_TOKEN = "api_token"  # noqa: S105 - a name, no secret. Cloud: e-mail address and API token
     BASIC = "basic"  # Data Center: user and password
+    OAUTH2 = "oauth2"  # client credentials, of Data Center, a gateway before it, or a service account of Cloud
     NONE = "none"
+
+
+class ClientAuth(StrEnum):
+    """Where a client of OAuth2 shows its secret to the token server: in the header or in the form."""
+
+    BASIC = "basic"
+    BODY = "body"
 
 
 class MqttSettings(NamedTuple):
@@ -92,20 +100,28 @@ class StripSettings(NamedTuple):
 
 
 class AuthSettings(NamedTuple):
-    """How to sign in to Jira; the secret itself stands in `secret_file`, the environment or a credential."""
+    """How to sign in to Jira; the secret itself stands in `secret_file`, the environment or a credential.
+
+    What comes after it is for OAuth2 alone.
+    """
 
     type: AuthType
     user: str | None = None
     secret_file: Path | None = None
+    client_id: str | None = None
+    token_url: str | None = None
+    scope: str | None = None
+    client_auth: ClientAuth = ClientAuth.BASIC
 
     @property
     def secret_name(self) -> str:
         """The name of the secret where there is no file: of a credential, or of a variable of the environment."""
-        return "jira-password" if self.type is AuthType.BASIC else "jira-token"
+        names = {AuthType.BASIC: "jira-password", AuthType.OAUTH2: "jira-client-secret"}
+        return names.get(self.type, "jira-token")
 
 
 class JiraSettings(NamedTuple):
-    """A Jira site. `timeout` bounds each wait for the server, in seconds."""
+    """A Jira site. `timeout` bounds each answer as a whole, in seconds."""
 
     url: str
     auth: AuthSettings
