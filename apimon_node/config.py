@@ -13,6 +13,7 @@ from apimon_node.settings import (
     AuthSettings,
     AuthType,
     BoardSettings,
+    ClientAuth,
     JiraSettings,
     MqttSettings,
     NodeSettings,
@@ -30,6 +31,7 @@ from apimon_node.values import (
     choice,
     color,
     duration,
+    endpoint,
     identifier,
     number,
     optional,
@@ -92,8 +94,19 @@ def _strip(
     )
 
 
-def _auth(type: AuthType, user: str | None, token_file: Path | None, password_file: Path | None) -> AuthSettings:  # noqa: A002 - the key
-    return AuthSettings(type, user, token_file or password_file)
+def _auth(
+    token_file: Path | None,
+    password_file: Path | None,
+    client_secret_file: Path | None,
+    client_auth: ClientAuth | None,
+    **values: Any,
+) -> AuthSettings:
+    """Bring together what the ways to sign in have under different names."""
+    return AuthSettings(
+        secret_file=token_file or password_file or client_secret_file,
+        client_auth=client_auth or ClientAuth.BASIC,
+        **values,
+    )
 
 
 def _root(overdue: Effect, home_assistant: None, **parts: Any) -> Settings:  # noqa: ARG001 - see HOME_ASSISTANT
@@ -178,8 +191,14 @@ AUTH = mapping(
         "user": Key(scalar(optional(text)), None),
         "token_file": Key(file, None),
         "password_file": Key(file, None),
+        "client_id": Key(scalar(optional(text)), None),
+        "client_secret_file": Key(file, None),
+        "token_url": Key(scalar(optional(endpoint)), None),
+        "scope": Key(scalar(optional(text)), None),
+        "client_auth": Key(scalar(optional(lambda value: ClientAuth(choice(*ClientAuth)(value)))), None),
     },
     rules.auth,
+    rules.client_secret_encrypted,
 )
 
 JIRA = mapping(
@@ -189,6 +208,7 @@ JIRA = mapping(
         "auth": Key(AUTH),
         "timeout": Key(scalar(duration("1s", "50s"))),
     },
+    rules.sign_in_encrypted,
 )
 
 POLLER = mapping(

@@ -206,7 +206,7 @@ def _check_secret(jira: JiraSettings) -> Finding | None:
         return None
     name = jira.auth.secret_name
     variable = "APIMON_" + name.upper().replace("-", "_")
-    key = name.partition("-")[2]
+    secret = name.partition("-")[2].replace("-", " ")
     try:
         if credentials.read(name, jira.auth.secret_file):
             return None
@@ -214,8 +214,9 @@ def _check_secret(jira: JiraSettings) -> Finding | None:
         return Finding("jira", Level.PROBLEM, str(err), "put it there, for the user of apimon-node to read")
     where = f"write it into {jira.auth.secret_file}"
     if jira.auth.secret_file is None:
+        key = secret.replace(" ", "_")
         where = f"name its file in poller.jira.auth.{key}_file, or set {variable}"
-    return Finding("jira", Level.PROBLEM, f"there is no {key} to sign in with", where)
+    return Finding("jira", Level.PROBLEM, f"there is no {secret} to sign in with", where)
 
 
 def _answered(outcome: Outcome) -> tuple[Finding, bool]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from apimon_node.picture.looks import Look, Match
-from apimon_node.settings import BoardSettings, PollerSettings, Settings, StripSettings
+from apimon_node.settings import AuthSettings, BoardSettings, PollerSettings, Settings, StripSettings
 
 UNITS = {604800: "w", 86400: "d", 3600: "h", 60: "m"}
 
@@ -62,9 +62,16 @@ def _match(match: Match) -> str:
 
 def _poller(poller: PollerSettings) -> str:
     return (
-        f"{poller.id}: asks {poller.jira.url} every {seconds(poller.interval)} ({poller.jira.auth.type}),"
+        f"{poller.id}: asks {poller.jira.url} every {seconds(poller.interval)} ({_auth(poller.jira.auth)}),"
         f" what it publishes holds {seconds(poller.valid_for)}"
     )
+
+
+def _auth(auth: AuthSettings) -> str:
+    if auth.token_url is None:
+        return auth.type
+    host = auth.token_url.split("/")[2]
+    return f"{auth.type} as client {auth.client_id} at token host {host}"
 
 
 def _board(board: BoardSettings) -> str:

@@ -1,6 +1,8 @@
 """What belongs together in config.yaml: each rule looks at the values of a mapping, and notes what is wrong."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from apimon_node.picture.painting import MILLIAMPS_DARK
 from apimon_node.reading import Node, Problems, Values
@@ -16,6 +18,30 @@ SPI_PIN = 10
 """GPIO of /dev/spidev0.0's data line (MOSI), which ws281x can drive too."""
 
 SPI_DEVICE = StripSettings._field_defaults["device"]
+
+LOOPBACK = re.compile(r"http://(localhost|127(\.\d+){3}|\[::1\])(?![^:/])")
+"""Addresses of this machine."""
+
+
+class Keys(NamedTuple):
+    """Which keys of `auth` go with a way to sign in: those it needs, with the reason, and those that it can have."""
+
+    needed: Mapping[str, str]
+    possible: tuple[str, ...]
+
+
+USER = {"user": "signs a user in"}
+SIGN_IN = {
+    AuthType.PAT: Keys({}, ("token_file", "user")),
+    AuthType.API_TOKEN: Keys(USER, ("token_file",)),
+    AuthType.BASIC: Keys(USER, ("password_file",)),
+    AuthType.OAUTH2: Keys(
+        {"client_id": "signs a client in", "token_url": "gets its tokens there"},
+        ("client_secret_file", "scope", "client_auth"),
+    ),
+    AuthType.NONE: Keys({}, ("user",)),
+}
+ALL_KEYS = tuple(dict.fromkeys(key for keys in SIGN_IN.values() for key in (*keys.needed, *keys.possible)))
 
 SMOOTH = 0.5
 """Seconds between two frames that the effects are made for; more often only costs."""
@@ -91,15 +117,33 @@ def devices(values: Values, node: Node, _path: str, problems: Problems) -> None:
 
 
 def auth(values: Values, node: Node, path: str, problems: Problems) -> None:
-    """Ask for what the way to sign in needs, and refuse the rest."""
+    """Ask for what the way to sign in needs, and refuse what belongs to another."""
     auth = values["type"]
-    by_user = auth in (AuthType.API_TOKEN, AuthType.BASIC)
-    if by_user and values["user"] is None:
-        problems.add(node, f"{path}.user", f"is missing: {auth} signs a user in")
-    right = {AuthType.BASIC: "password_file", AuthType.NONE: ""}.get(auth, "token_file")
-    for wrong in ("token_file", "password_file"):
-        if wrong != right and values[wrong] is not None:
-            problems.add(node, f"{path}.{wrong}", f"does not go with {auth}")
+    needed, possible = SIGN_IN[auth]
+    for key, reason in needed.items():
+        if values[key] is None:
+            problems.add(node, f"{path}.{key}", f"is missing: {auth} {reason}")
+    for key in ALL_KEYS:
+        if key not in needed and key not in possible and values[key] is not None:
+            problems.add(node, f"{path}.{key}", f"does not go with {auth}")
+
+
+def client_secret_encrypted(values: Values, node: Node, path: str, problems: Problems) -> None:
+    """Warn of a client secret that others on the way can read."""
+    if values["type"] is AuthType.OAUTH2 and _open(values["token_url"]):
+        problems.warn(node, f"{path}.token_url", "is not https: the client secret goes unencrypted")
+
+
+def sign_in_encrypted(values: Values, node: Node, path: str, problems: Problems) -> None:
+    """Warn of a sign-in that others on the way can read."""
+    auth = values["auth"].type
+    if auth is not AuthType.NONE and _open(values["url"]):
+        problems.warn(node, f"{path}.url", f"is not https: what {auth} signs in with goes unencrypted")
+
+
+def _open(url: str | None) -> bool:
+    """Tell whether what is sent to an address can be read on the way: it is neither https nor on this machine."""
+    return url is not None and url.startswith("http:") and not LOOPBACK.match(url)
 
 
 def validity(values: Values, node: Node, path: str, problems: Problems) -> None:

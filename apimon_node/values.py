@@ -129,6 +129,13 @@ def url(value: Any) -> str:
     raise ValueError("an address such as https://jira.example.com, without user or password")
 
 
+def endpoint(value: Any) -> str:
+    """Read the address of one resource, as it stands: its last slash and its query count."""
+    if isinstance(value, str) and re.fullmatch(r"https?://[^/@\s?#]+(/[^@\s#]*)?", value):
+        return value
+    raise ValueError("an address such as https://id.example.com/token, without user or password")
+
+
 def optional(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Read null as None, and all else as before."""
     return lambda value: None if value is None else convert(value)

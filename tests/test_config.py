@@ -20,6 +20,7 @@ from apimon_node.settings import (
     AuthSettings,
     AuthType,
     BoardSettings,
+    ClientAuth,
     JiraSettings,
     MqttSettings,
     NodeSettings,
@@ -102,6 +103,15 @@ def look(**values: object) -> str:
 
 def auth(**values: object) -> str:
     return POLLER.replace("{type: none}", "{" + ", ".join(f"{key}: {value}" for key, value in values.items()) + "}")
+
+
+OAUTH2 = {
+    "client_id": "apimon",
+    "client_secret_file": "s",
+    "token_url": "'https://id.example.com/token/?a=b'",
+    "scope": "'READ WRITE'",
+    "client_auth": "body",
+}
 
 
 # The files that are promised to load
@@ -396,6 +406,45 @@ def test_a_mistake_is_told_with_its_line_and_the_nearest_way_out(text: str, expe
         (
             auth(type="none", password_file="p"),
             "config.yaml:2: poller.jira.auth.password_file: does not go with none",
+        ),
+        (
+            auth(type="oauth2", token_url="https://x.org/token"),
+            "config.yaml:2: poller.jira.auth.client_id: is missing: oauth2 signs a client in",
+        ),
+        (
+            auth(type="oauth2", client_id="x"),
+            "config.yaml:2: poller.jira.auth.token_url: is missing: oauth2 gets its tokens there",
+        ),
+        *(
+            (
+                auth(type="oauth2", client_id="x", token_url="https://x.org/token", **{key: "y"}),
+                f"config.yaml:2: poller.jira.auth.{key}: does not go with oauth2",
+            )
+            for key in ("user", "token_file", "password_file")
+        ),
+        *(
+            (auth(type="pat", **{key: value}), f"config.yaml:2: poller.jira.auth.{key}: does not go with pat")
+            for key, value in OAUTH2.items()
+        ),
+        (
+            auth(type="oauth2", client_id="x", token_url="https://x.org", client_auth="header"),
+            "config.yaml:2: poller.jira.auth.client_auth: expected basic or body, got 'header'",
+        ),
+        *(
+            (
+                auth(type="oauth2", client_id="x", token_url=f"'{url}'"),
+                (
+                    "config.yaml:2: poller.jira.auth.token_url: expected an address such as "
+                    f"https://id.example.com/token, without user or password, got {url!r}"
+                ),
+            )
+            for url in (
+                "id.example.com",
+                "ftp://x.org",
+                "https://me:secret@x.org/token",
+                "https://x.org/#a",
+                "https://",
+            )
         ),
     ],
 )
@@ -821,6 +870,22 @@ def test_names_of_secret_files_are_relative_to_the_configuration(tmp_path: Path)
             AuthSettings(AuthType.API_TOKEN, "me@x.org", Path("t")),
         ),
         ({"type": "basic", "user": "me", "password_file": "p"}, AuthSettings(AuthType.BASIC, "me", Path("p"))),
+        (
+            {"type": "oauth2", "client_id": "apimon", "token_url": "https://id.example.com/token"},
+            AuthSettings(AuthType.OAUTH2, client_id="apimon", token_url="https://id.example.com/token"),
+        ),
+        (
+            {"type": "oauth2", **OAUTH2},
+            AuthSettings(
+                AuthType.OAUTH2,
+                None,
+                Path("s"),
+                "apimon",
+                "https://id.example.com/token/?a=b",
+                "READ WRITE",
+                ClientAuth.BODY,
+            ),
+        ),
         ({"type": "none"}, AuthSettings(AuthType.NONE)),
     ],
 )
@@ -829,6 +894,48 @@ def test_each_way_to_sign_in_has_its_file(values: dict[str, str], expected: Auth
 
     assert found is not None
     assert found.jira.auth == expected
+
+
+@pytest.mark.parametrize(
+    ("auth", "name"),
+    [
+        (AuthType.PAT, "jira-token"),
+        (AuthType.API_TOKEN, "jira-token"),
+        (AuthType.BASIC, "jira-password"),
+        (AuthType.OAUTH2, "jira-client-secret"),
+    ],
+)
+def test_each_secret_has_its_name(auth: AuthType, name: str) -> None:
+    assert AuthSettings(auth).secret_name == name
+
+
+@pytest.mark.parametrize(
+    ("url", "is_open"),
+    [
+        ("https://id.example.com/token", False),
+        ("http://id.example.com/token", True),
+        ("http://localhost/token", False),
+        ("http://localhost:8080", False),
+        ("http://127.0.0.1:8080/token", False),
+        ("http://127.0.1.1", False),
+        ("http://[::1]:8080/token", False),
+        ("http://localhost.example.com/token", True),
+        ("http://127.0.0.1.example.com/token", True),
+        ("http://10.0.0.1", True),
+    ],
+)
+def test_a_secret_that_others_can_read_on_the_way_is_warned_of(url: str, *, is_open: bool) -> None:
+    client = auth(type="oauth2", client_id="x", token_url=f"'{url}'")
+    assert (
+        config.parse(client)[1]
+        == ["config.yaml:2: poller.jira.auth.token_url: is not https: the client secret goes unencrypted"] * is_open
+    )
+    token = auth(type="pat").replace("https://jira.example.com", f"'{url}'")
+    assert (
+        config.parse(token)[1]
+        == ["config.yaml:2: poller.jira.url: is not https: what pat signs in with goes unencrypted"] * is_open
+    )
+    assert config.parse(POLLER.replace("https://jira.example.com", f"'{url}'"))[1] == []
 
 
 @pytest.mark.parametrize("key", ["password", "token", "secret"])

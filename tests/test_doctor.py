@@ -381,6 +381,12 @@ def test_a_secret_that_is_not_there_is_told_before_jira_is_asked(
     assert of_jira(jira, f"{{type: basic, user: me, password_file: {file}}}") == [
         f"PROBLEM  jira        there is no password to sign in with → write it into {file}"
     ]
+    assert of_jira(jira, f"{{type: oauth2, client_id: me, token_url: '{jira.url}'}}") == [
+        (
+            "PROBLEM  jira        there is no client secret to sign in with"
+            " → name its file in poller.jira.auth.client_secret_file, or set APIMON_JIRA_CLIENT_SECRET"
+        )
+    ]
     assert not jira.requests
 
 

@@ -51,6 +51,23 @@ boards: [{name: a, jql: x}]
     ]
 
 
+def test_a_client_of_oauth2_is_told_with_the_host_of_its_token_server() -> None:
+    settings, _ = config.parse(
+        """
+poller:
+  jira:
+    url: https://api.atlassian.com/ex/jira/1
+    auth: {type: oauth2, client_id: wall, token_url: 'https://id.example.com:8443/a/token?b=c'}
+boards: [{name: a, jql: x}]
+"""
+    )
+
+    assert list(explain(settings))[1] == (
+        "poller    main: asks https://api.atlassian.com/ex/jira/1 every 1m "
+        "(oauth2 as client wall at token host id.example.com:8443), what it publishes holds 1h"
+    )
+
+
 def test_an_empty_configuration_still_has_a_broker() -> None:
     assert len(list(explain(config.parse("{}")[0]))) == 1
 
