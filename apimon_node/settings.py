@@ -110,6 +110,12 @@ class JiraSettings(NamedTuple):
     url: str
     auth: AuthSettings
     timeout: float = 20.0
+    site: str | None = None
+
+    @property
+    def browse(self) -> str:
+        """The beginning of every ticket's address in a browser."""
+        return f"{self.site or self.url}/browse/"
 
 
 class PollerSettings(NamedTuple):
@@ -127,6 +133,7 @@ class BoardSettings(NamedTuple):
     name: str
     jql: str
     overdue_after: Mapping[str, float] = MappingProxyType({})
+    interval: float | None = None
 
 
 class Settings(NamedTuple):

@@ -48,7 +48,10 @@ display          | settings picture.*                                         |
 device           | errors instant settings display strip.driver strip.recovery strip.screen |
 node             | errors instant wire faults settings display device strip.driver pollers request tickets.* picture.* mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox |
 poller.issues    | errors wire tickets.snapshot                               | datetime
-poller.poller    | errors instant wire faults settings backoff tickets.snapshot mqtt.messages mqtt.topics mqtt.outbox |
+poller.schedule  | errors backoff                                             |
+poller.changes   | tickets.snapshot                                           |
+poller.publication | instant wire settings tickets.snapshot mqtt.messages mqtt.topics poller.changes |
+poller.poller    | errors instant wire faults settings request tickets.snapshot mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox poller.publication poller.schedule |
 
 strip.memory     | errors strip.driver                                        |
 strip.terminal   | errors picture.painting strip.driver                       | select sys rich
@@ -72,7 +75,7 @@ service          |                                                            | 
 checks           | settings strip.encoding                                    |
 machine          | checks                                                     | grp importlib os pathlib pwd stat
 app              | errors instant faults settings credentials service machine checks device node strip.driver strip.drivers mqtt.link mqtt.messages | logging os time
-poller.app       | errors settings credentials extras service background app poller.* tickets.snapshot | logging
+poller.app       | errors settings credentials extras service background app poller.* tickets.snapshot | logging random
 doctor           | errors wire settings credentials extras background machine checks app poller.app tickets.snapshot mqtt.link mqtt.messages mqtt.topics | os select
 cli              | errors config settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics demo.demo doctor checks strip.drivers strip.serve | argparse logging os pathlib sys time
 __main__         | cli                                                        | sys
@@ -130,6 +133,9 @@ PURE = frozenset(
         "device",
         "node",
         "poller.issues",
+        "poller.schedule",
+        "poller.changes",
+        "poller.publication",
         "poller.poller",
     ]
 )

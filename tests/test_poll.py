@@ -108,7 +108,7 @@ def test_nothing_is_published_again_while_nothing_changes_but_the_status(
 ) -> None:
     site.create("one", time.time())
     with poller(tmp_path, broker, jira):
-        wait_until(lambda: len([topic for topic, _, _ in observer.messages if topic == STATUS]) >= 4, "some polls")
+        wait_until(lambda: len([request for request in jira.requests if "search" in request.path]) >= 4, "some polls")
 
     assert len([topic for topic, _, _ in observer.messages if topic == TICKETS]) == 1
 
