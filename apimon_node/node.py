@@ -314,7 +314,7 @@ class Node:
         return Status.CONNECTION if bad else Status.OK
 
     def _tell_status(self, now: Instant) -> None:
-        boards = {name: self._board_report(board, now) for name, board in self._boards.items()}
+        boards = {name: board.report(now) for name, board in self._boards.items()}
         faults = [fault.report() for fault in self._faults]
         state = self._state(now)
         strips = [(display.limited, display.unmatched) for display in self._displays.values()]
@@ -351,16 +351,6 @@ class Node:
             return "degraded"
         unknown = any(board.snapshot is None for board in self._boards.values())
         return "starting" if unknown and not self._settled(now) else "ok"
-
-    def _board_report(self, board: Board, now: Instant) -> dict[str, object]:
-        tickets = board.tickets(now)
-        at = None if board.snapshot is None else board.snapshot.at
-        return {
-            "tickets": len(tickets),
-            "overdue": sum(overdue for _, overdue in tickets),
-            "stale": board.stale(now),
-            "at": None if at is None else wire.format_time(at),
-        }
 
 
 def _denied(what: str, topic: str) -> str:

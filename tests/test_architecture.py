@@ -25,7 +25,7 @@ instant          |                                                            |
 backoff          |                                                            |
 wire             | errors                                                     | datetime
 tickets.snapshot | errors wire                                                |
-tickets.board    | instant tickets.snapshot                                   |
+tickets.board    | instant wire tickets.snapshot                              |
 picture.effects  |                                                            |
 picture.looks    | picture.effects tickets.snapshot                           |
 picture.layout   | picture.effects picture.looks                              |

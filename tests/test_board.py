@@ -154,3 +154,12 @@ def test_a_board_keeps_of_its_tickets_only_what_looks_can_match(board: Board) ->
     (first, _), (second, _) = board.tickets(at(0))
     assert first == full._replace(key="", created=None, summary=None)
     assert first is second, "like tickets are one: 10,000 must not fill the memory of a Pi Zero"
+
+
+def test_a_board_reports_how_many_tickets_it_has_and_of_when_they_are() -> None:
+    board = Board("ops")
+    assert board.report(at(0)) == {"tickets": 0, "overdue": 0, "stale": True, "at": None}
+
+    board.apply(Snapshot((ticket("A", 60), ticket("B")), at=NOON), at(0))
+
+    assert board.report(at(60)) == {"tickets": 2, "overdue": 1, "stale": False, "at": "2026-11-23T12:00:00Z"}

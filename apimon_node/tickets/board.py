@@ -3,6 +3,7 @@
 import math
 from bisect import bisect_right
 
+from apimon_node import wire
 from apimon_node.instant import Instant
 from apimon_node.tickets.snapshot import Snapshot, Ticket
 
@@ -62,6 +63,17 @@ class Board:
         time = self.time(now)
         index = bisect_right(self._changes, time)
         return math.inf if index == len(self._changes) else now.monotonic + self._changes[index] - time
+
+    def report(self, now: Instant) -> dict[str, object]:
+        """Give the board's part of the status topic."""
+        tickets = self.tickets(now)
+        at = None if self.snapshot is None else self.snapshot.at
+        return {
+            "tickets": len(tickets),
+            "overdue": sum(overdue for _, overdue in tickets),
+            "stale": self.stale(now),
+            "at": None if at is None else wire.format_time(at),
+        }
 
 
 def _needed(tickets: tuple[Ticket, ...]) -> tuple[Ticket, ...]:
