@@ -14,7 +14,7 @@ from apimon_node.mqtt.messages import Down, Event, Message, Publish, Refused, Up
 from apimon_node.mqtt.outbox import Outbox
 from apimon_node.mqtt.topics import OFFLINE, ONLINE, Topics
 from apimon_node.picture.layout import lay_out
-from apimon_node.picture.looks import group
+from apimon_node.picture.looks import ages, group
 from apimon_node.picture.painting import Status
 from apimon_node.picture.patterns import Patterns
 from apimon_node.pollers import Pollers
@@ -53,7 +53,7 @@ class Node:
         together = ([self._displays[strip.name] for strip in strips] for strips in devices(settings.strips))
         self._devices = {device.name: device for device in (Device(displays, settings.node) for displays in together)}
         self._patterns = Patterns(settings.node.render_interval)
-        self._boards = {name: Board(name) for strip in settings.strips for name in strip.boards}
+        self._boards = {name: Board(name, ages(settings.looks)) for strip in settings.strips for name in strip.boards}
         self._boards_by_topic = {self._topics.tickets(name): board for name, board in self._boards.items()}
         self._pollers = Pollers(self._topics, self._boards)
         self._inbox = Inbox()

@@ -66,7 +66,7 @@ poller.client    | errors settings                                            | 
 credentials      | errors                                                     | os pathlib
 values           | picture.looks                                              | webcolors
 reading          | errors values                                              | pathlib yaml
-rules            | settings reading picture.painting strip.child              |
+rules            | settings explain reading picture.painting strip.child      |
 config           | errors settings values reading rules picture.* strip.child strip.drivers tickets.snapshot | pathlib
 service          |                                                            | os signal socket time
 checks           | settings strip.encoding                                    |
