@@ -601,7 +601,7 @@ def test_jira_trouble_is_told_with_its_cause() -> None:
 BAD = {
     "no JSON": b"rubbish",
     "wrong type": b'{"tickets":[{"key":"X-1","status":7}]}',
-    "2 MiB": b'{"tickets":"' + b"x" * 2**21 + b'"}',
+    "more than 2 MiB": b'{"tickets":"' + b"x" * 2**21 + b'"}',
     "20,000 tickets": json.dumps({"counts": {"A": 20_000}}).encode(),
     "20,000 tickets one by one": json.dumps(
         {"tickets": [{"key": f"X-{n}", "status": "A"} for n in range(20_000)]}

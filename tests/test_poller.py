@@ -349,7 +349,7 @@ def test_a_day_on_which_jira_is_down_for_five_hours() -> None:
 def test_a_board_that_makes_too_large_a_message_is_told_and_the_last_snapshot_stays() -> None:
     poller = Poller(settings(), at(0))
     poller.receive(Up("localhost", "5"), at(0))
-    many = tuple(Ticket(f"OPS-{number}", "Waiting for customer", summary="x" * 200) for number in range(5000))
+    many = tuple(Ticket(f"OPS-{number}", "Waiting for customer", summary="x" * 400) for number in range(5000))
     (board,) = settings().boards[:1]
     poller.outbox(at(0))
 
