@@ -166,7 +166,10 @@ MATCH = mapping(
         "assignee": words(),
         "label": words(),
         "overdue": Key(scalar(truth)),
+        "younger_than": Key(scalar(duration("1s", "520w"))),
+        "older_than": Key(scalar(duration("1s", "520w"))),
     },
+    rules.ages,
 )
 
 LOOK = mapping(Look, {"match": Key(MATCH, Match()), "color": Key(scalar(color)), "effect": Key(EFFECT)})

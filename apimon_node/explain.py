@@ -57,6 +57,8 @@ def _match(match: Match) -> str:
     parts = [f"{name} {' or '.join(words)}" for name, words in wants if words]
     if match.overdue is not None:
         parts.append("overdue" if match.overdue else "not overdue")
+    ages = ((match.older_than, "older than"), (match.younger_than, "younger than"))
+    parts += [f"{words} {seconds(age)}" for age, words in ages if age is not None]
     return ", ".join(parts) or "every other ticket"
 
 

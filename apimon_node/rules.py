@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from apimon_node.explain import seconds
 from apimon_node.picture.painting import MILLIAMPS_DARK
 from apimon_node.reading import Node, Problems, Values
 from apimon_node.settings import AuthType, StripSettings
@@ -88,6 +89,14 @@ def devices(values: Values, node: Node, _path: str, problems: Problems) -> None:
                 text = f"strip {taken[device]!r} is on {device} already"
                 problems.add(_node_of(node, "strips", at), f"strips[{at}].device", text)
             taken[device] = strip.name
+
+
+def ages(values: Values, node: Node, path: str, problems: Problems) -> None:
+    """Refuse ages between which no ticket can be."""
+    younger, older = values["younger_than"], values["older_than"]
+    if younger is not None and older is not None and younger <= older:
+        text = f"expected more than older_than ({seconds(older)}), got {seconds(younger)}: no ticket is both"
+        problems.add(node, f"{path}.younger_than", text)
 
 
 def auth(values: Values, node: Node, path: str, problems: Problems) -> None:

@@ -25,7 +25,7 @@ instant          |                                                            |
 backoff          |                                                            |
 wire             | errors                                                     | datetime
 tickets.snapshot | errors wire                                                |
-tickets.board    | instant tickets.snapshot                                   |
+tickets.board    | instant wire tickets.snapshot                              |
 picture.effects  |                                                            |
 picture.looks    | picture.effects tickets.snapshot                           |
 picture.layout   | picture.effects picture.looks                              |
@@ -69,7 +69,7 @@ poller.client    | errors settings                                            | 
 credentials      | errors                                                     | os pathlib
 values           | picture.looks                                              | webcolors
 reading          | errors values                                              | pathlib yaml
-rules            | settings reading picture.painting strip.child              |
+rules            | settings explain reading picture.painting strip.child      |
 config           | errors settings values reading rules picture.* strip.child strip.drivers tickets.snapshot | pathlib
 service          |                                                            | os signal socket time
 checks           | settings strip.encoding                                    |

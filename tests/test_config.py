@@ -379,6 +379,20 @@ def test_a_mistake_is_told_with_its_line_and_the_nearest_way_out(text: str, expe
             poller(interval="1h"),
             "config.yaml:2: poller.valid_for: expected at least twice the interval (7200s), got 3600s",
         ),
+        (
+            look(match="{younger_than: 10m, older_than: 2w}", color="red"),
+            (
+                "config.yaml:5: looks[0].match.younger_than: expected more than older_than (2w), got 10m: "
+                "no ticket is both"
+            ),
+        ),
+        (
+            look(match="{younger_than: 60s, older_than: 1m}", color="red"),
+            (
+                "config.yaml:5: looks[0].match.younger_than: expected more than older_than (1m), got 1m: "
+                "no ticket is both"
+            ),
+        ),
         (auth(type="basic"), "config.yaml:2: poller.jira.auth.user: is missing: basic signs a user in"),
         (auth(type="api_token"), "config.yaml:2: poller.jira.auth.user: is missing: api_token signs a user in"),
         (
@@ -771,10 +785,32 @@ def test_every_key_of_a_strip_arrives() -> None:
 
 
 def test_every_key_of_a_match_arrives_and_a_single_word_stands_for_a_list() -> None:
-    match = "{status: Open, category: [new, done], priority: High, assignee: me, label: [a, b], overdue: false}"
+    match = (
+        "{status: Open, category: [new, done], priority: High, assignee: me, label: [a, b], overdue: false,"
+        " younger_than: 2w, older_than: 10m}"
+    )
 
     assert settings(look(match=match, color="red")).looks == (
-        Look(Match(("Open",), ("new", "done"), ("High",), ("me",), ("a", "b"), overdue=False), (255, 0, 0)),
+        Look(
+            Match(
+                ("Open",),
+                ("new", "done"),
+                ("High",),
+                ("me",),
+                ("a", "b"),
+                overdue=False,
+                younger_than=1_209_600,
+                older_than=600,
+            ),
+            (255, 0, 0),
+        ),
+    )
+
+
+@pytest.mark.parametrize(("key", "other"), [("younger_than", "older_than"), ("older_than", "younger_than")])
+def test_an_age_is_a_duration_of_at_least_a_second(key: str, other: str) -> None:
+    assert problem(look(match=f"{{{key}: 0s, {other}: 1h}}", color="red")) == (
+        f"config.yaml:5: looks[0].match.{key}: expected a duration from 1s to 520w, got '0s'"
     )
 
 

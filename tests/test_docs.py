@@ -145,6 +145,13 @@ def test_every_strip_in_an_example_is_one(page: str) -> None:
     assert blocks or page == "docs/tutorial.md"
 
 
+def test_every_list_of_looks_in_a_recipe_is_one() -> None:
+    page = Path("docs/howto.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```yaml\n(looks:.*?)^```", page, re.MULTILINE | re.DOTALL)
+
+    assert [len(config.parse(block)[0].looks) for block in blocks] == [5, 4]
+
+
 def test_the_readme_has_a_line_for_each_room_of_the_code() -> None:
     readme = Path("README.md").read_text(encoding="utf-8")
     package = Path("apimon_node")

@@ -17,12 +17,13 @@ def test_the_shipped_file_in_words() -> None:
         "broker    localhost:1883, MQTT auto, topics below apimon/",
         "node      hallway: at most a frame every 0.5s, at least one every 1m",
         "strip     ops: 40 pixels on terminal; boards ops; brightness 100%; status pixel first",
-        "look 1    #ff0000 steady: status Open",
-        "look 2    #ff00ff steady: status In Progress or Review",
-        "look 3    #002200 steady: category done, not overdue",
-        "look 4    #ffa500 blink: priority Blocker",
-        "look 5    #000080 steady: assignee nobody, label later or someday",
-        "look 6    #0000ff steady: every other ticket",
+        "look 1    #ffffff blink: younger than 10m",
+        "look 2    #ff0000 steady: status Open",
+        "look 3    #ff00ff steady: status In Progress or Review",
+        "look 4    #002200 steady: category done, not overdue",
+        "look 5    #ffa500 blink: priority Blocker",
+        "look 6    #000080 steady: assignee nobody, label later or someday, older than 2w",
+        "look 7    #0000ff steady: every other ticket",
         "poller    main: asks https://jira.example.com every 1m (pat), what it publishes holds 1h",
         "board     ops: project = OPS AND statusCategory != Done; overdue after 3h in Open, 1w in In Progress",
     ]
@@ -34,7 +35,9 @@ def test_what_is_unusual_is_told_too() -> None:
 mqtt: {host: broker, username: me}
 node: {id: n}
 strips: [{name: s, driver: memory, pixels: 8, boards: [a, b], max_milliamps: 850, reverse: true, brightness: 40%}]
-looks: [{match: {overdue: true}, color: red, effect: blink}]
+looks:
+  - {match: {overdue: true}, color: red, effect: blink}
+  - {match: {status: A, younger_than: 90s, older_than: 1m}, color: red}
 boards: [{name: a, jql: x}]
 """
     )
@@ -47,6 +50,7 @@ boards: [{name: a, jql: x}]
             "drawn from its far end"
         ),
         "look 1    #ff0000 blink: overdue",
+        "look 2    #ff0000 steady: status A, older than 1m, younger than 90s",
         "board     a: x; nothing becomes overdue",
     ]
 
