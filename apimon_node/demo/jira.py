@@ -5,322 +5,171 @@ poller stand on it. Its manners are those that were read in Atlassian's document
 held it against a real Jira.
 """
 
-import base64
-import json
 import re
-import threading
 import time
-import zlib
 from collections import deque
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from email.utils import formatdate
 from functools import partial
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Self
-from urllib.parse import parse_qs, urlsplit
+from typing import Self
 
-from apimon_node.demo.issue import Issue
-from apimon_node.demo.jql import QueryRefused, parse
+from apimon_node.demo import cloud, data_center, signin
+from apimon_node.demo.api import NOTHING_HERE, Call
+from apimon_node.demo.exchange import JSON, Answer, Request, as_error
+from apimon_node.demo.faults import (
+    HTML,
+    NOT_JSON,
+    Drip,
+    Drop,
+    Fault,
+    Hang,
+    RepeatedToken,
+    StaleToken,
+    Trouble,
+    every_request,
+)
+from apimon_node.demo.jql import QueryRefused
+from apimon_node.demo.limit import RateLimit
+from apimon_node.demo.oauth import TOKEN_PATH, OAuthApp
+from apimon_node.demo.server import HttpServer
+from apimon_node.demo.signin import Account
 from apimon_node.demo.site import Site
 
-REMEMBERED = 1000  # requests; a demo may run for weeks
-PAGE_SIZE = 50  # where the request does not say
-MAX_PAGE_SIZE = {True: 100, False: 1000}  # Cloud: as seen with fields; Data Center: jira.search.views.default.max
-ALL_FIELDS = frozenset({"*all", "*navigable"})
-CATALOGUE = [
-    {"id": name, "name": name.title(), "custom": False, "clauseNames": [name]}
-    for name in ("summary", "status", "priority", "created", "updated", "assignee", "labels")
+__all__ = [
+    "HTML",
+    "JSON",
+    "NOT_JSON",
+    "Account",
+    "Answer",
+    "Drip",
+    "Drop",
+    "Fault",
+    "Hang",
+    "JiraServer",
+    "OAuthApp",
+    "RateLimit",
+    "RepeatedToken",
+    "Request",
+    "StaleToken",
 ]
-POLL_INTERVAL = 0.05  # seconds that stopping the server may take
-JSON = {"Content-Type": "application/json;charset=UTF-8"}
-REMOVED = (
-    "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API. "
-    "A full migration guideline is available at https://developer.atlassian.com/changelog/#CHANGE-2046"
-)
-UNBOUNDED = "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
 
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Who may ask. On Cloud the secret is an API token, on Data Center a password and a PAT at once."""
-
-    user: str
-    secret: str
-
-    def admits(self, authorization: str, *, cloud: bool) -> bool:
-        """Tell whether an Authorization header is ours. Cloud takes no bearer."""
-        basic = base64.b64encode(f"{self.user}:{self.secret}".encode()).decode()
-        return authorization == f"Basic {basic}" or (not cloud and authorization == f"Bearer {self.secret}")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer. As a fault it is sent as it stands: with no Date that it does not name itself."""
-
-    code: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Hang:
-    """A fault: the request is taken, and no answer comes for so many seconds; then the connection ends."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """A fault: the connection ends without an answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class RepeatedToken:
-    """A fault of Cloud: every page is the first page, and names itself as the next one."""
-
-
-Fault = Answer | Hang | Drop | RepeatedToken
-HTML = Answer(200, {"Content-Type": "text/html"}, b"<!DOCTYPE html><html><body>Please sign in</body></html>")
-NOT_JSON = Answer(200, JSON, b'{"issues": [')
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What was asked. Each parameter has a list of values, whether it came in the query or as JSON."""
-
-    method: str
-    path: str
-    query: Mapping[str, list[str]]
-
-    def first(self, name: str) -> str | None:
-        """Give the first value of a parameter."""
-        return next(iter(self.query.get(name, ())), None)
-
-    def number(self, name: str, default: int) -> int:
-        """Give a parameter that is a number from 0 up. Raises QueryRefused for any other."""
-        text = self.first(name)
-        if text is None:
-            return default
-        if not text.isdecimal():
-            raise QueryRefused(f"{name} must be a number that is not negative, not '{text}'.")
-        return int(text)
-
-    def fields(self, default: str) -> set[str]:
-        """Give the fields asked for, which come repeated, or joined by commas, or both."""
-        return {name for names in self.query.get("fields", [default]) for name in names.split(",")}
+VERSIONS = {True: "2|3|latest", False: "2|latest"}  # of the API: those of Cloud, those of Data Center
+ANSWERS = {True: cloud.answer, False: data_center.answer}
+REMEMBERED = 1000  # requests; a demo may run for weeks
 
 
 class JiraServer:
-    """A Jira on 127.0.0.1, of either kind, from `with` to its end. `account` None lets anyone in.
+    """A Jira on 127.0.0.1, of either kind, from `with` to its end.
 
+    Without `account` and `oauth` anyone may come in; see signin for the rest. `prefix` is the path below which the
+    API stands: a context path of Data Center, or on Cloud that of the gateway for service accounts
+    (`/ex/jira/<cloud id>`). `limit`, and all else that has a name here, may be changed at any time.
     It runs in threads of its own; `fail` and `heal` may be called from any thread.
     `requests` grows by one a request, also by those that a fault answers.
     """
 
     def __init__(
-        self, site: Site, *, cloud: bool, account: Account | None = None, clock: Callable[[], float] = time.time
+        self,
+        site: Site,
+        *,
+        cloud: bool,
+        account: Account | None = None,
+        clock: Callable[[], float] = time.time,
+        prefix: str = "",
+        oauth: OAuthApp | None = None,
+        limit: RateLimit | None = None,
     ) -> None:
         self.site = site
         self.cloud = cloud
         self.account = account
+        self.prefix = prefix
+        self.oauth = oauth
+        self.limit = limit
         self.requests: deque[Request] = deque(maxlen=REMEMBERED)
         self._clock = clock
-        self._fault: Fault | None = None
-        self._healed = threading.Event()
-        self._http = _Http(("127.0.0.1", 0), partial(_Handler, self))
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(POLL_INTERVAL,), name="demo-jira")
+        self._trouble: Trouble | None = None
+        self._http = HttpServer(self._exchange)
 
     @property
     def url(self) -> str:
         """What goes into poller.jira.url."""
-        return f"http://127.0.0.1:{self._http.server_port}"
+        return self._http.url + self.prefix
+
+    @property
+    def token_url(self) -> str:
+        """Where tokens of the OAuth application are given: on Cloud beside the gateway, not below it."""
+        return self._http.url + self._token_path
+
+    @property
+    def _token_path(self) -> str:
+        return TOKEN_PATH if self.cloud else self.prefix + TOKEN_PATH
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._http.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.heal()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+        self._http.stop()
 
-    def fail(self, fault: Fault) -> None:
-        """Answer every request with this fault from now on."""
-        self._healed.clear()
-        self._fault = fault
+    def fail(self, fault: Fault, when: Callable[[Request], bool] = every_request) -> None:
+        """Answer the requests for which `when` is true with this fault from now on. It ends the fault before it."""
+        self._replace(Trouble(fault, when))
 
     def heal(self) -> None:
-        """End the fault; whoever hangs is let go."""
-        self._fault = None
-        self._healed.set()
+        """End the fault; whoever waits for an answer is let go."""
+        self._replace(None)
 
-    def answer(self, request: Request, authorization: str) -> Answer | None:
-        """Answer a request, or give None: no answer, end the connection."""
+    def _replace(self, trouble: Trouble | None) -> None:
+        before, self._trouble = self._trouble, trouble
+        if before is not None:
+            before.end()
+
+    def witness(self, request: Request, answer: Answer) -> None:
+        """See every exchange that Jira itself answers, before the answer is sent. The tests put a check here."""
+
+    def answer(self, request: Request, authorization: str, fault: Fault | None = None) -> Answer:
+        """Answer a request; `fault` is one of those that Jira itself has."""
+        now = self._clock()
+        answer = self._admit(request, authorization, now, fault)
+        answer = replace(answer, headers={"Date": formatdate(now, usegmt=True), **answer.headers})
+        self.witness(request, answer)
+        return answer
+
+    def _exchange(self, request: Request, authorization: str) -> Iterator[bytes]:
+        """Give what is sent for a request, piece by piece."""
         self.requests.append(request)
-        match self._fault:
-            case Answer() as answer:
-                return answer
-            case Hang(seconds):
-                self._healed.wait(seconds)
-                return None
-            case Drop():
-                return None
-        answer = self._admit(request, authorization)
-        return replace(answer, headers={"Date": formatdate(self._clock(), usegmt=True), **answer.headers})
-
-    def _admit(self, request: Request, authorization: str) -> Answer:
-        """Check the sign-in, then see what is asked."""
-        if self.account is None or self.account.admits(authorization, cloud=self.cloud):
-            return self._route(request)
-        if self.cloud:
-            return _error(HTTPStatus.UNAUTHORIZED, "Client must be authenticated to access this resource.")
-        headers = {"Content-Type": "text/html", "X-Seraph-LoginReason": "AUTHENTICATED_FAILED"}
-        return Answer(HTTPStatus.UNAUTHORIZED, headers, b"<html><h1>Basic Authentication Failure</h1></html>")
-
-    def _route(self, request: Request) -> Answer:
-        """Find the endpoint. Cloud has API versions 2 and 3, Data Center has 2."""
-        versions = "2|3|latest" if self.cloud else "2|latest"
-        found = re.fullmatch(rf"/rest/api/(?:{versions})/(.+)", request.path)
-        answers = self._cloud if self.cloud else self._data_center
-        try:
-            return answers(request.method, found[1] if found else "", request)
-        except QueryRefused as refused:
-            return _error(HTTPStatus.BAD_REQUEST, str(refused))
-
-    def _cloud(self, method: str, endpoint: str, request: Request) -> Answer:
-        match method, endpoint:
-            case "GET", "search/jql":
-                return self._cloud_page(request)
-            case _, "search":
-                return _error(HTTPStatus.GONE, REMOVED)
-        return self._common(method, endpoint)
-
-    def _data_center(self, method: str, endpoint: str, request: Request) -> Answer:
-        match method, endpoint:
-            case (("GET" | "POST"), "search"):
-                return self._data_center_page(request)
-        return self._common(method, endpoint)
-
-    def _common(self, method: str, endpoint: str) -> Answer:
-        match method, endpoint:
-            case "GET", "serverInfo":
-                kind = "Cloud" if self.cloud else "Server"
-                return _json({"baseUrl": self.url, "deploymentType": kind, "versionNumbers": [10, 3, 0]})
-            case "GET", "field":
-                return _json(CATALOGUE)
-        return _error(HTTPStatus.NOT_FOUND, "null for uri: there is nothing here")
-
-    def _cloud_page(self, request: Request) -> Answer:
-        """Give a page of Cloud. Its token tells where the next one begins, and for which query."""
-        jql = request.first("jql") or ""
-        if not parse(jql).terms:
-            raise QueryRefused(UNBOUNDED)
-        found, size, start = self.site.search(jql), self._page_size(request), self._start(request, jql)
-        end, fields = start + size, request.fields("id")
-        page: dict[str, Any] = {"issues": [_issue(issue, fields) for issue in found[start:end]]}
-        if isinstance(self._fault, RepeatedToken):
-            end = 0
-        page["isLast"] = end >= len(found)
-        return _json(page if page["isLast"] else {**page, "nextPageToken": _token(jql, end)})
-
-    def _start(self, request: Request, jql: str) -> int:
-        """Read a token: the index of the first issue of its page."""
-        token = request.first("nextPageToken")
-        if token is None:
-            return 0
-        start = token.rpartition("-")[2]
-        if not start.isdecimal() or token != _token(jql, int(start)):
-            raise QueryRefused("The provided next page token is invalid.")
-        return int(start)
-
-    def _data_center_page(self, request: Request) -> Answer:
-        """Give a page of Data Center, from `startAt` on. A page of size 0 is a way to ask for the total."""
-        found, size = self.site.search(request.first("jql") or ""), self._page_size(request)
-        start, fields = request.number("startAt", 0), request.fields("*navigable")
-        issues = [_issue(issue, fields) for issue in found[start : start + size]]
-        return _json({"startAt": start, "maxResults": size, "total": len(found), "issues": issues})
-
-    def _page_size(self, request: Request) -> int:
-        size = request.number("maxResults", PAGE_SIZE)
-        if self.cloud and not size:
-            raise QueryRefused("maxResults must be at least 1.")
-        return min(size, MAX_PAGE_SIZE[self.cloud])
-
-
-def _issue(issue: Issue, fields: set[str]) -> dict[str, Any]:
-    """Give an issue as Jira's JSON, with these fields; names that there are not are passed over."""
-    if fields == {"id"}:
-        return {"id": issue.id}
-    values = issue.fields()
-    if not fields & ALL_FIELDS:
-        values = {name: value for name, value in values.items() if name in fields}
-    return {"id": issue.id, "key": issue.key, "fields": values}
-
-
-def _token(jql: str, start: int) -> str:
-    return f"{zlib.crc32(jql.encode()):08x}-{start}"
-
-
-def _json(content: object) -> Answer:
-    return Answer(HTTPStatus.OK, JSON, json.dumps(content).encode())
-
-
-def _error(status: HTTPStatus, text: str) -> Answer:
-    return Answer(status, JSON, json.dumps({"errorMessages": [text], "errors": {}}).encode())
-
-
-class _Http(ThreadingHTTPServer):
-    """Closing it waits for the answers under way."""
-
-    daemon_threads = False
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """Carries requests to a JiraServer and answers back. HTTP/1.0: each connection ends after its answer."""
-
-    def __init__(self, jira: JiraServer, *args: Any) -> None:
-        self._jira = jira
-        super().__init__(*args)
-
-    def do_GET(self) -> None:
-        """Answer a GET, whose parameters are in the query."""
-        self._serve(parse_qs(urlsplit(self.path).query))
-
-    def do_POST(self) -> None:
-        """Answer a POST, whose parameters are JSON."""
-        try:
-            content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            parameters = {name: _texts(value) for name, value in content.items()}
-        except (ValueError, TypeError, AttributeError):
-            self._send(_error(HTTPStatus.BAD_REQUEST, "The body is not a JSON object."))
+        trouble = self._trouble
+        if trouble is None or not trouble.meets(request):
+            yield self.answer(request, authorization).wire()
         else:
-            self._serve(parameters)
+            yield from trouble.deliver(partial(self.answer, request, authorization, trouble.fault))
 
-    def _serve(self, parameters: dict[str, list[str]]) -> None:
-        request = Request(self.command, urlsplit(self.path).path, parameters)
-        answer = self._jira.answer(request, self.headers.get("Authorization", ""))
-        if answer is not None:
-            self._send(answer)
+    def _admit(self, request: Request, authorization: str, now: float, fault: Fault | None) -> Answer:
+        """See whether there is anything, who asks, and how often; then what is asked."""
+        if self.oauth is not None and request.path == self._token_path:
+            return self.oauth.answer(request, authorization, now)
+        if not request.path.startswith(f"{self.prefix}/"):
+            return NOTHING_HERE
+        gateway = self.cloud and bool(self.prefix)
+        if not signin.admits(authorization, self.account, self.oauth, now, cloud=self.cloud, gateway=gateway):
+            return signin.refusal(cloud=self.cloud)
+        if self.limit is not None and (wait := self.limit.take(now)):
+            return self.limit.refusal(wait, now, cloud=self.cloud)
+        return self._route(request, now, fault)
 
-    def _send(self, answer: Answer) -> None:
-        with suppress(ConnectionError):  # who asked has gone
-            self.send_response_only(answer.code)
-            for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(answer.body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by http.server
-        """Say nothing on stderr."""
-
-
-def _texts(value: object) -> list[str]:
-    """Give a parameter's values as a query would have them; null is as good as absent."""
-    return [str(each) for each in (value if isinstance(value, list) else [value]) if each is not None]
+    def _route(self, request: Request, now: float, fault: Fault | None) -> Answer:
+        """Find the API of the kind and version that is asked for. Cloud has versions 2 and 3, Data Center has 2."""
+        found = re.fullmatch(rf"{re.escape(self.prefix)}/rest/api/({VERSIONS[self.cloud]})/(.+)", request.path)
+        if not found:
+            return NOTHING_HERE
+        base_url = self._http.url if self.cloud else self.url  # Cloud names its site, not the gateway
+        try:
+            return ANSWERS[self.cloud](Call(self.site, request, found[2], self.cloud, base_url, now, fault))
+        except QueryRefused as refused:
+            return as_error(HTTPStatus.BAD_REQUEST, str(refused))

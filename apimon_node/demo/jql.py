@@ -1,11 +1,12 @@
-"""A strict part of JQL: terms joined by AND, and ORDER BY. What it does not know it refuses, as Jira does. Pure."""
+"""A strict part of JQL, read into clauses. What it does not know it refuses, as Jira does. Pure."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apimon_node.demo.issue import CATEGORIES, PRIORITIES, Issue
+from apimon_node.demo.clauses import OPTIONAL, SEARCHED, Clause, Empty, Every, Saved, Some, Term, negated
+from apimon_node.demo.issue import PRIORITIES, Issue
 from apimon_node.errors import ApimonError
 
 
@@ -14,33 +15,13 @@ class QueryRefused(ApimonError):  # noqa: N818 - it is what Jira does
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
-    """`name` is one of `values`, or, if not `wanted`, has a value that is none of them."""
-
-    name: str
-    values: tuple[str, ...]
-    wanted: bool
-
-    def matches(self, issue: Issue) -> bool:
-        """Tell whether an issue is meant. An empty field matches neither `=` nor `!=`, as in Jira."""
-        has = lower(SEARCHED[self.name](issue))
-        return bool(has) and bool(has & lower(self.values)) is self.wanted
-
-
-@dataclass(frozen=True, slots=True)
 class Query:
-    """Terms, all of which must match; names to sort by, the weightiest first, each with whether it descends."""
+    """What is asked, None for everything; names to sort by, the weightiest first, each with whether it descends."""
 
-    terms: tuple[Term, ...]
+    where: Clause | None
     order: tuple[tuple[str, bool], ...]
 
 
-SEARCHED: dict[str, Callable[[Issue], tuple[str, ...]]] = {
-    "project": lambda issue: (issue.key.rpartition("-")[0],),
-    "status": lambda issue: (issue.status,),
-    "statusCategory": lambda issue: (issue.category, CATEGORIES[issue.category]),
-    "labels": lambda issue: issue.labels,
-}
 SORT_KEYS: dict[str, Callable[[Issue], Any]] = {
     "key": lambda issue: int(issue.id),
     "created": lambda issue: issue.created,
@@ -50,58 +31,91 @@ SORT_KEYS: dict[str, Callable[[Issue], Any]] = {
     "priority": lambda issue: -PRIORITIES.index(issue.priority) if issue.priority else -len(PRIORITIES),
 }
 MAX_ORDER = 7  # fields in ORDER BY, of Jira Cloud
-NAMES = {name.lower(): name for name in (*SEARCHED, *SORT_KEYS)}
+NAMES = {name.lower(): name for name in (*SEARCHED, *SORT_KEYS, "filter")}
+OPERATORS = {"=": True, "!=": False}
 RESERVED = frozenset({"and", "or", "not", "in", "is", "was", "order", "by", "empty", "null"})  # quoted they are values
+RESERVED_CHARACTER = re.compile(r"[{}*/%+^$#@?;\[\]|&\\]")  # of Jira's grammar: in quotes, or not at all
 TOKEN = re.compile(
-    r"""\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<symbol>!=|[=(),<>~!"'])|(?P<word>[^\s=(),<>~!"']+))"""
+    r"""\s*(?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^'\\]|\\.)*)'"""
+    r"""|(?P<symbol>!=|[=(),<>~!"'])|(?P<word>[^\s=(),<>~!"']+))"""
 )
+ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
+ESCAPED = {"t": "\t", "n": "\n", "r": "\r", **{itself: itself for itself in "\"'\\ "}}
 
 
-def lower(texts: Iterable[str]) -> set[str]:
-    """Fold case: JQL's names and values do not heed it."""
-    return {text.lower() for text in texts}
-
-
-def parse(jql: str) -> Query:
-    """Read the part of JQL that is known here: terms joined by AND, in any parentheses; ORDER BY. Or QueryRefused."""
-    return _Parser(jql).query()
+def parse(jql: str, filters: Mapping[int, str]) -> Query:
+    """Read a query. `filters` are the saved ones, by number. Raises QueryRefused."""
+    return _Parser(jql, filters).query()
 
 
 class _Parser:
-    """Reads one query, from left to right."""
+    """Reads one query, from left to right. OR binds the least, then AND, then NOT."""
 
-    def __init__(self, jql: str) -> None:
+    def __init__(self, jql: str, filters: Mapping[int, str]) -> None:
+        self._jql = jql
+        self._filters = filters
         self._tokens = list(TOKEN.finditer(jql.rstrip()))
         self._at = 0
 
     def query(self) -> Query:
-        terms = self._terms() if self._tokens and not self._is("order") else []
+        where = self._either() if self._tokens and not self._is("order") else None
         order = self._order() if self._take("order") else []
         if self._at < len(self._tokens):
-            raise self._unexpected("'AND' or 'ORDER BY'")
-        return Query(tuple(terms), tuple(order))
+            raise self._unexpected("either 'OR' or 'AND'")
+        return Query(where, tuple(order))
 
-    def _terms(self) -> list[Term]:
-        terms = self._group()
+    def _either(self) -> Clause:
+        parts = [self._both()]
+        while self._take("or"):
+            parts.append(self._both())
+        return Some(tuple(parts)) if len(parts) > 1 else parts[0]
+
+    def _both(self) -> Clause:
+        parts = [self._group()]
         while self._take("and"):
-            terms += self._group()
-        return terms
+            parts.append(self._group())
+        return Every(tuple(parts)) if len(parts) > 1 else parts[0]
 
-    def _group(self) -> list[Term]:
+    def _group(self) -> Clause:
+        if self._take("not"):
+            return negated(self._group())
         if not self._take("("):
-            return [self._term()]
-        terms = self._terms()
+            return self._term()
+        clause = self._either()
         self._expect(")")
-        return terms
+        return clause
 
-    def _term(self) -> Term:
-        name = self._name(SEARCHED)
-        for symbol in ("=", "!="):
+    def _term(self) -> Clause:
+        name = self._name([*SEARCHED, "filter"])
+        if name in OPTIONAL and self._take("is"):
+            return self._empty(name)
+        values, wanted = self._compared()
+        if name != "filter":
+            return Term(name, values, wanted)
+        return Saved(Some(tuple(self._saved(value) for value in values)), wanted)
+
+    def _empty(self, name: str) -> Clause:
+        wanted = not self._take("not")
+        if not self._take("empty") and not self._take("null"):
+            raise self._unexpected("'EMPTY'")
+        return Empty(name, wanted)
+
+    def _compared(self) -> tuple[tuple[str, ...], bool]:
+        """Take an operator and what stands behind it."""
+        for symbol, wanted in OPERATORS.items():
             if self._take(symbol):
-                return Term(name, (self._value(),), symbol == "=")
+                return (self._value(),), wanted
         wanted = not self._take("not")
         self._expect("in")
-        return Term(name, self._list(), wanted)
+        return self._list(), wanted
+
+    def _saved(self, number: str) -> Clause:
+        """Give what a saved filter asks; its ORDER BY is of no matter. A filter does not know itself."""
+        filters = dict(self._filters)
+        jql = filters.pop(int(number), None) if number.isdecimal() else None
+        if jql is None:
+            raise QueryRefused(f"A value with ID '{number}' does not exist for the field 'filter'.")
+        return Saved(parse(jql, filters).where, wanted=True)
 
     def _list(self) -> tuple[str, ...]:
         self._expect("(")
@@ -140,7 +154,30 @@ class _Parser:
         if token is None or token["symbol"] or self._text() in RESERVED:
             raise self._unexpected("a name or value")
         self._at += 1
-        return next(text for text in token.group("double", "single", "word") if text is not None)
+        if token["word"]:
+            return self._word(token)
+        quoted = token["single"] if token["double"] is None else token["double"]
+        return ESCAPE.sub(lambda escape: self._escaped(escape[1], token), quoted)
+
+    def _word(self, token: re.Match[str]) -> str:
+        """Give a value that stands in no quotes."""
+        if reserved := RESERVED_CHARACTER.search(token["word"]):
+            raise QueryRefused(
+                f"Error in the JQL Query: The character '{reserved[0]}' is a reserved JQL character. You must enclose "
+                f"it in a string or use the escape '\\u{ord(reserved[0]):04x}' instead. {self._where(token)}"
+            )
+        return token["word"]
+
+    def _escaped(self, escape: str, token: re.Match[str]) -> str:
+        """Give the character that stands behind a backslash in quotes."""
+        if len(escape) > 1:
+            return chr(int(escape[1:], 16))
+        if escape not in ESCAPED:
+            raise QueryRefused(
+                f"Error in the JQL Query: '\\{escape}' is an illegal JQL escape sequence. The valid escape sequences "
+                rf"are \', \", \t, \n, \r, \\, '\ ' and \uXXXX. {self._where(token)}"
+            )
+        return ESCAPED[escape]
 
     def _text(self) -> str | None:
         """Give the next token in small letters, None if it is in quotes or there is none."""
@@ -165,5 +202,11 @@ class _Parser:
         if self._at == len(self._tokens):
             return QueryRefused(f"Error in the JQL Query: Expecting {wanted} before the end of the query.")
         token = self._tokens[self._at]
-        where = f"(line 1, character {token.end() - len(token[0].lstrip()) + 1})"
-        return QueryRefused(f"Error in the JQL Query: Expecting {wanted} but got '{token[0].strip()}'. {where}")
+        got = token[0].strip()
+        return QueryRefused(f"Error in the JQL Query: Expecting {wanted} but got '{got}'. {self._where(token)}")
+
+    def _where(self, token: re.Match[str]) -> str:
+        """Say where a token begins."""
+        before = self._jql[: token.end() - len(token[0].lstrip())]
+        line, character = before.count("\n") + 1, len(before) - before.rfind("\n")
+        return f"(line {line}, character {character})"

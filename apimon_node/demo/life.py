@@ -2,7 +2,7 @@
 
 from random import Random
 
-from apimon_node.demo.issue import PRIORITIES, Issue
+from apimon_node.demo.issue import PEOPLE, PRIORITIES, Issue
 from apimon_node.demo.site import Site
 
 NEXT = {"Open": "In Progress", "In Progress": "Review", "Review": "Done"}
@@ -32,7 +32,7 @@ SUMMARIES = (
     "Report takes until Tuesday",
     "Projector shows yesterday",
 )
-PEOPLE = (None, "Ada", "Grace", "Linus", "Margaret")
+ASSIGNEES = (None, *PEOPLE)
 LABELS = ((), (), ("customer",), ("hardware",), ("customer", "hardware"))
 
 
@@ -63,7 +63,7 @@ class Life:
             created,
             status=status,
             priority=pick(PRIORITIES),
-            assignee=pick(PEOPLE),
+            assignee=pick(ASSIGNEES),
             labels=pick(LABELS),
         )
 
