@@ -66,7 +66,8 @@ def test_from_jira_to_the_strip(
     config = node_config(tmp_path, broker.port)
     Path(config).write_text(Path(config).read_text().replace("status: A", "status: Open"))
     with poller(tmp_path, broker, jira, auth) as program, Program(tmp_path, "run", "--config", config):
-        strip = wait_until(lambda: observer.json("apimon/nodes/hall/strips/ops"), "the strip")
+        wait_until(lambda: "ff0000" in observer.json("apimon/nodes/hall/strips/ops").get("pixels", ()), "the tickets")
+        strip = observer.json("apimon/nodes/hall/strips/ops")
         assert strip["pixels"][:3] == ["ff0000", "ff0000", "000000"]
         assert strip["effects"][:2] == [None, "pulse"]
 
