@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from apimon_node.picture.looks import Color
+from apimon_node.poller.jql import restriction
 
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 """Seconds of each unit of a duration."""
@@ -27,7 +28,10 @@ def text(value: Any) -> str:
 
 def query(value: Any) -> str:
     """Read a query, which may go over several lines."""
-    return text(" ".join(value.splitlines()).strip() if isinstance(value, str) else value)
+    jql = text(" ".join(value.splitlines()).strip() if isinstance(value, str) else value)
+    if not restriction(jql):
+        raise ValueError("a query that does not ask for all tickets (Jira Cloud refuses that), such as project = OPS")
+    return jql
 
 
 def identifier(value: Any) -> str:

@@ -47,6 +47,7 @@ pollers          | errors wire mqtt.messages mqtt.topics                      |
 display          | settings picture.*                                         |
 device           | errors instant settings display strip.driver strip.recovery strip.screen |
 node             | errors instant wire faults settings display device strip.driver pollers request tickets.* picture.* mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox |
+poller.jql       |                                                            |
 poller.issues    | errors wire tickets.snapshot                               | datetime
 poller.poller    | errors instant wire faults settings backoff tickets.snapshot mqtt.messages mqtt.topics mqtt.outbox |
 
@@ -64,7 +65,7 @@ mqtt.connection  | errors settings mqtt.messages                              | 
 mqtt.link        | background backoff settings mqtt.messages mqtt.connection  | select time random
 poller.client    | errors settings                                            | socket ssl time datetime email logging jira requests
 credentials      | errors                                                     | os pathlib
-values           | picture.looks                                              | webcolors
+values           | picture.looks poller.jql                                   | webcolors
 reading          | errors values                                              | pathlib yaml
 rules            | settings reading picture.painting strip.child              |
 config           | errors settings values reading rules picture.* strip.child strip.drivers tickets.snapshot | pathlib
@@ -129,6 +130,7 @@ PURE = frozenset(
         "display",
         "device",
         "node",
+        "poller.jql",
         "poller.issues",
         "poller.poller",
     ]

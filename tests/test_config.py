@@ -865,3 +865,20 @@ def test_the_last_slash_of_an_address_does_not_count() -> None:
 
     assert found is not None
     assert found.jira.url == "https://jira.example.com/jira"
+
+
+# What the poller asks and publishes
+
+
+@pytest.mark.parametrize("written", ["''", "ORDER BY created", "' order  by created, key desc '", "'  '"])
+def test_a_query_for_all_tickets_is_refused(written: str) -> None:
+    found = problem(POLLER.replace("project = OPS", written))
+
+    assert re.match(
+        r"config\.yaml:4: boards\[0\]\.jql: expected (text, got '(  )?'|a query that does not ask for all )", found
+    )
+
+
+@pytest.mark.parametrize("written", ["filter = 10024", "project = A OR project = B ORDER BY key", "text ~ 'order by'"])
+def test_a_query_is_kept_as_it_is_written(written: str) -> None:
+    assert settings(POLLER.replace("project = OPS", f'"{written}"')).boards[0].jql == written

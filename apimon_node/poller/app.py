@@ -12,6 +12,7 @@ from apimon_node.background import Background
 from apimon_node.errors import JiraError
 from apimon_node.poller.client import JiraClient
 from apimon_node.poller.issues import FIELDS, tickets
+from apimon_node.poller.jql import bounded
 from apimon_node.poller.poller import Poller
 from apimon_node.service import Service
 from apimon_node.settings import BoardSettings, PollerSettings, Settings
@@ -60,7 +61,7 @@ class Outcome(NamedTuple):
 def ask(client: JiraClient, board: BoardSettings) -> Outcome:
     """Ask for a board. Blocks."""
     try:
-        found = client.search(board.jql, FIELDS)
+        found = client.search(bounded(board.jql), FIELDS)
         return Outcome(board, tickets(found.issues, board.overdue_after), found.server_time)
     except JiraError as err:
         return Outcome(board, err)
