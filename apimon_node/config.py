@@ -188,6 +188,7 @@ JIRA = mapping(
         "url": Key(scalar(url)),
         "auth": Key(AUTH),
         "timeout": Key(scalar(duration("1s", "50s"))),
+        "site": Key(scalar(optional(url))),
     },
 )
 

@@ -61,10 +61,11 @@ def _match(match: Match) -> str:
 
 
 def _poller(poller: PollerSettings) -> str:
-    return (
-        f"{poller.id}: asks {poller.jira.url} every {seconds(poller.interval)} ({poller.jira.auth.type}),"
-        f" what it publishes holds {seconds(poller.valid_for)}"
-    )
+    asks = f"{poller.id}: asks {poller.jira.url} every {seconds(poller.interval)} ({poller.jira.auth.type})"
+    parts = [f"{asks}, what it publishes holds {seconds(poller.valid_for)}"]
+    if poller.jira.site is not None:
+        parts.append(f"links lead to {poller.jira.site}")
+    return "; ".join(parts)
 
 
 def _board(board: BoardSettings) -> str:

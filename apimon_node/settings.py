@@ -105,11 +105,17 @@ class AuthSettings(NamedTuple):
 
 
 class JiraSettings(NamedTuple):
-    """A Jira site. `timeout` bounds each wait for the server, in seconds."""
+    """A Jira site. `timeout` bounds each wait for the server, in seconds; `site` is its URL in browsers, if another."""
 
     url: str
     auth: AuthSettings
     timeout: float = 20.0
+    site: str | None = None
+
+    @property
+    def browse(self) -> str:
+        """What a ticket's key is put behind to make a link to it."""
+        return f"{self.site or self.url}/browse/"
 
 
 class PollerSettings(NamedTuple):

@@ -127,9 +127,10 @@ def order(value: Any) -> str:
 
 
 def url(value: Any) -> str:
-    """Read the address of a web site, without its last slash."""
-    if isinstance(value, str) and re.fullmatch(r"https?://[^/@\s]+(/[^@\s?#]*)?", value):
-        return value.rstrip("/")
+    """Read the address of a Jira, without its last slash, nor that of its API, which the predecessor's BASE_URL had."""
+    match = re.fullmatch(r"(https?://[^/@\s]+)(/[^@\s?#]*)?", value) if isinstance(value, str) else None
+    if match:
+        return match[1] + re.sub(r"/rest/api/(2|3|latest)/*$", "", match[2] or "").rstrip("/")
     raise ValueError("an address such as https://jira.example.com, without user or password")
 
 

@@ -867,6 +867,41 @@ def test_the_last_slash_of_an_address_does_not_count() -> None:
     assert found.jira.url == "https://jira.example.com/jira"
 
 
+@pytest.mark.parametrize("key", ["url", "site"])
+@pytest.mark.parametrize(
+    ("written", "address"),
+    [
+        ("https://jira.example.com/rest/api/2", "https://jira.example.com"),
+        ("https://jira.example.com/rest/api/3/", "https://jira.example.com"),
+        ("https://jira.example.com/jira/rest/api/latest", "https://jira.example.com/jira"),
+        ("https://jira.example.com/jira//rest/api/latest//", "https://jira.example.com/jira"),
+        ("https://jira.example.com/rest/api/2/search", "https://jira.example.com/rest/api/2/search"),
+        ("https://jira.example.com/rest/api/4", "https://jira.example.com/rest/api/4"),
+        ("https://jira.example.com/interest/api/2", "https://jira.example.com/interest/api/2"),
+        ("https://rest/api/2", "https://rest/api/2"),
+        ("https://jira.example.com//", "https://jira.example.com"),
+    ],
+)
+def test_an_address_may_be_that_of_the_api_as_the_predecessor_had_it(key: str, written: str, address: str) -> None:
+    head = f"url: '{written}'" if key == "url" else f"url: https://example.org, site: '{written}'"
+    text = POLLER.replace("url: https://jira.example.com", head)
+    found = settings(text).poller
+
+    assert found is not None
+    assert getattr(found.jira, key) == address
+
+
+@pytest.mark.parametrize(
+    ("site", "browse"),
+    [("null", "https://jira.example.com/browse/"), ("'https://example.org/jira/'", "https://example.org/jira/browse/")],
+)
+def test_links_lead_to_the_site_if_there_is_one(site: str, browse: str) -> None:
+    found = settings(POLLER.replace("example.com,", f"example.com, site: {site},")).poller
+
+    assert found is not None
+    assert found.jira.browse == browse
+
+
 # What the poller asks and publishes
 
 
