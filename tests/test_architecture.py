@@ -31,8 +31,8 @@ picture.looks    | picture.effects tickets.snapshot                           |
 picture.layout   | picture.effects picture.looks                              |
 picture.painting | picture.effects picture.looks picture.layout               |
 picture.patterns | picture.effects picture.looks picture.layout               |
-settings         | picture.effects picture.looks                              | pathlib
-explain          | picture.looks settings                                     |
+settings         | picture.effects picture.looks tickets.snapshot             | datetime pathlib
+explain          | picture.looks settings tickets.snapshot                    |
 faults           | instant wire                                               |
 mqtt.messages    |                                                            |
 mqtt.topics      |                                                            |
@@ -48,7 +48,10 @@ display          | settings picture.*                                         |
 device           | errors instant settings display strip.driver strip.recovery strip.screen |
 node             | errors instant wire faults settings display device strip.driver pollers request tickets.* picture.* mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox |
 poller.jql       |                                                            |
-poller.issues    | errors wire tickets.snapshot                               | datetime
+poller.answer    | wire tickets.snapshot                                      | datetime
+poller.overdue   | settings poller.answer                                     | datetime
+poller.question  | errors wire settings poller.answer poller.jql              |
+poller.issues    | errors wire settings tickets.snapshot poller.answer poller.overdue | datetime
 poller.poller    | errors instant wire faults settings backoff tickets.snapshot mqtt.messages mqtt.topics mqtt.outbox |
 
 strip.memory     | errors strip.driver                                        |
@@ -65,7 +68,7 @@ mqtt.connection  | errors settings mqtt.messages                              | 
 mqtt.link        | background backoff settings mqtt.messages mqtt.connection  | select time random
 poller.client    | errors settings                                            | socket ssl time datetime email logging jira requests
 credentials      | errors                                                     | os pathlib
-values           | picture.looks poller.jql                                   | webcolors
+values           | picture.looks poller.jql                                   | webcolors zoneinfo
 reading          | errors values                                              | pathlib yaml
 rules            | settings reading picture.painting strip.child              |
 config           | errors settings values reading rules picture.* strip.child strip.drivers tickets.snapshot | pathlib
@@ -131,6 +134,9 @@ PURE = frozenset(
         "device",
         "node",
         "poller.jql",
+        "poller.answer",
+        "poller.overdue",
+        "poller.question",
         "poller.issues",
         "poller.poller",
     ]
