@@ -122,6 +122,28 @@ def validity(values: Values, node: Node, path: str, problems: Problems) -> None:
         )
 
 
+def validity_of_boards(values: Values, node: Node, _path: str, problems: Problems) -> None:
+    """Let a snapshot of a board with an interval of its own outlive a poll that fails."""
+    poller = values["poller"]
+    for at, board in enumerate(values["boards"]):
+        if poller is not None and board.interval is not None and poller.valid_for < 2 * board.interval:
+            text = (
+                f"expected at most half of poller.valid_for ({poller.valid_for:g}s) for board {board.name!r},"
+                f" got {board.interval:g}s"
+            )
+            problems.add(_node_of(node, "boards", at), f"boards[{at}].interval", text)
+
+
+def due_leaves(values: Values, node: Node, _path: str, problems: Problems) -> None:
+    """Warn of rules whose outcome is not published."""
+    if values["poller"] is None or "due" in values["poller"].fields:
+        return
+    for at, board in enumerate(values["boards"]):
+        if board.overdue_after or board.due_date or board.sla:
+            text = "nothing becomes overdue: poller.fields does not have due"
+            problems.warn(_node_of(node, "boards", at), f"boards[{at}]", text)
+
+
 def names(part: str, word: str) -> Callable[[Values, Node, str, Problems], None]:
     """Make the rule that no name of a part comes twice; `word` is what the part has."""
 

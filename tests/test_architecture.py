@@ -31,8 +31,8 @@ picture.looks    | picture.effects tickets.snapshot                           |
 picture.layout   | picture.effects picture.looks                              |
 picture.painting | picture.effects picture.looks picture.layout               |
 picture.patterns | picture.effects picture.looks picture.layout               |
-settings         | picture.effects picture.looks                              | pathlib
-explain          | picture.looks settings                                     |
+settings         | picture.effects picture.looks tickets.snapshot             | datetime pathlib
+explain          | picture.looks settings tickets.snapshot                    |
 faults           | instant wire                                               |
 mqtt.messages    |                                                            |
 mqtt.topics      |                                                            |
@@ -47,7 +47,11 @@ pollers          | errors wire mqtt.messages mqtt.topics                      |
 display          | settings picture.*                                         |
 device           | errors instant settings display strip.driver strip.recovery strip.screen |
 node             | errors instant wire faults settings display device strip.driver pollers request tickets.* picture.* mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox |
-poller.issues    | errors wire tickets.snapshot                               | datetime
+poller.jql       |                                                            |
+poller.answer    | wire tickets.snapshot                                      | datetime
+poller.overdue   | settings tickets.snapshot poller.answer                    | datetime
+poller.question  | errors wire settings poller.answer poller.jql              |
+poller.issues    | errors wire settings tickets.snapshot poller.answer poller.overdue | datetime
 poller.schedule  | errors backoff                                             |
 poller.changes   | tickets.snapshot                                           |
 poller.publication | instant wire settings tickets.snapshot mqtt.messages mqtt.topics poller.changes |
@@ -67,7 +71,7 @@ mqtt.connection  | errors settings mqtt.messages                              | 
 mqtt.link        | background backoff settings mqtt.messages mqtt.connection  | select time random
 poller.client    | errors settings                                            | socket ssl time datetime email logging jira requests
 credentials      | errors                                                     | os pathlib
-values           | picture.looks                                              | webcolors
+values           | picture.looks poller.jql                                   | webcolors zoneinfo
 reading          | errors values                                              | pathlib yaml
 rules            | settings explain reading picture.painting strip.child      |
 config           | errors settings values reading rules picture.* strip.child strip.drivers tickets.snapshot | pathlib
@@ -132,6 +136,10 @@ PURE = frozenset(
         "display",
         "device",
         "node",
+        "poller.jql",
+        "poller.answer",
+        "poller.overdue",
+        "poller.question",
         "poller.issues",
         "poller.schedule",
         "poller.changes",

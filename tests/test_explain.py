@@ -24,7 +24,10 @@ def test_the_shipped_file_in_words() -> None:
         "look 5    #ffa500 blink: priority Blocker",
         "look 6    #000080 steady: assignee nobody, label later or someday, older than 2w",
         "look 7    #0000ff steady: every other ticket",
-        "poller    main: asks https://jira.example.com every 1m (pat), what it publishes holds 1h",
+        (
+            "poller    main: asks https://jira.example.com every 1m (pat), what it publishes holds 1h; "
+            "of a ticket leave Jira key, status, category, priority, created, due"
+        ),
         "board     ops: project = OPS AND statusCategory != Done; overdue after 3h in Open, 1w in In Progress",
     ]
 
@@ -53,6 +56,51 @@ boards: [{name: a, jql: x}]
         "look 2    #ff0000 steady: status A, older than 1m, younger than 90s",
         "board     a: x; nothing becomes overdue",
     ]
+
+
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        ("due_date: true", "overdue at its due date"),
+        ("sla: all", "overdue by any SLA"),
+        ("sla: [A, B]", "overdue by SLA A or B"),
+        ("interval: 5m", "nothing becomes overdue; asked every 5m"),
+        ("max_tickets: 9999", "nothing becomes overdue; at most 9999 tickets"),
+        ("overdue_after: {Open: 3h, new: 1d}, overdue_since: created", "overdue after 3h in Open, 1d in new"),
+        (
+            (
+                "overdue_after: {Open: 3h}, overdue_since: status, due_date: true, sla: Time to resolution,"
+                " interval: 5m, max_tickets: 500"
+            ),
+            (
+                "overdue after 3h in Open since it came into it; at its due date; by SLA Time to resolution;"
+                " asked every 5m; at most 500 tickets"
+            ),
+        ),
+    ],
+)
+def test_the_rules_of_a_board_in_words(rules: str, words: str) -> None:
+    settings, _ = config.parse(f"boards: [{{name: a, jql: x, {rules}}}]")
+
+    assert list(explain(settings))[1:] == [f"board     a: x; {words}"]
+
+
+def test_a_poller_tells_what_leaves_jira_and_where_its_days_end_and_its_links_lead() -> None:
+    settings, _ = config.parse(
+        """
+poller:
+  fields: [summary, key, assignee]
+  time_zone: Europe/Berlin
+  jira: {url: 'https://api.example.com/jira', site: 'https://jira.example.com/', auth: {type: none}}
+boards: [{name: a, jql: x}]
+"""
+    )
+
+    assert list(explain(settings))[1] == (
+        "poller    main: asks https://api.example.com/jira every 1m (none), what it publishes holds 1h; "
+        "links lead to https://jira.example.com; days end by Europe/Berlin; "
+        "of a ticket leave Jira key, status, summary, assignee"
+    )
 
 
 def test_an_empty_configuration_still_has_a_broker() -> None:

@@ -11,8 +11,9 @@ from apimon_node.app import clock, link_to_broker, pass_on
 from apimon_node.background import Background
 from apimon_node.errors import JiraError
 from apimon_node.poller.client import JiraClient
-from apimon_node.poller.issues import FIELDS, tickets
+from apimon_node.poller.issues import tickets
 from apimon_node.poller.poller import Poller
+from apimon_node.poller.question import question
 from apimon_node.service import Service
 from apimon_node.settings import BoardSettings, PollerSettings, Settings
 from apimon_node.tickets.snapshot import Ticket
@@ -63,9 +64,12 @@ class Outcome(NamedTuple):
 
 def ask(client: JiraClient, board: BoardSettings) -> Outcome:
     """Ask for a board. Blocks."""
+    leaving = PollerSettings._field_defaults["fields"]
+    asked = question(board, leaving)
     try:
-        found = client.search(board.jql, FIELDS)
-        return Outcome(board, tickets(found.issues, board.overdue_after), found.server_time)
+        found = client.search(asked.jql, asked.fields)
+        now = clock().wall if found.server_time is None else found.server_time
+        return Outcome(board, tickets(found.issues, board, fields=leaving, now=now, zone=None), found.server_time)
     except JiraError as err:
         return Outcome(board, err)
 

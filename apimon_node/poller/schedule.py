@@ -14,7 +14,7 @@ BACKOFF_LIMIT = 900.0
 """Seconds between two polls of a Jira that fails, at the most (unless the interval is longer)."""
 
 START_SPREAD = 5.0
-"""Seconds within which the first polls begin (design, section 4), and those that have waited for Jira to be well."""
+"""Seconds within which the first polls begin, and those that have waited for Jira to be well."""
 
 LEAST_GAP = 5.0
 """Seconds between two polls of a board for people who ask for one: what they see cannot be older than that."""
