@@ -8,7 +8,19 @@ from apimon_node import rules
 from apimon_node.errors import ConfigError
 from apimon_node.picture.effects import Effect
 from apimon_node.picture.looks import Look, Match
-from apimon_node.reading import Key, Node, Problems, file, mapping, one_or_more, read, scalar, sequence, table
+from apimon_node.reading import (
+    Key,
+    Node,
+    Problems,
+    any_number,
+    file,
+    mapping,
+    one_or_more,
+    read,
+    scalar,
+    sequence,
+    table,
+)
 from apimon_node.settings import (
     AuthSettings,
     AuthType,
@@ -17,6 +29,7 @@ from apimon_node.settings import (
     JiraSettings,
     MqttSettings,
     NodeSettings,
+    OverdueSince,
     PollerSettings,
     Protocol,
     Settings,
@@ -26,7 +39,7 @@ from apimon_node.settings import (
 )
 from apimon_node.strip.child import LINES, MAX_PIXELS
 from apimon_node.strip.drivers import DRIVERS, HARDWARE
-from apimon_node.tickets.snapshot import CATEGORIES
+from apimon_node.tickets.snapshot import CATEGORIES, MAX_TICKETS, Ticket
 from apimon_node.values import (
     choice,
     color,
@@ -39,6 +52,7 @@ from apimon_node.values import (
     query,
     share,
     text,
+    time_zone,
     topic,
     truth,
     url,
@@ -117,7 +131,7 @@ def _root(overdue: Effect, home_assistant: None, **parts: Any) -> Settings:  # n
 
 
 def words(convert: Callable[[Any], Any] = text) -> Key:
-    """Read what a ticket must have: one of some words."""
+    """Read one word or some."""
     return Key(one_or_more(scalar(convert)))
 
 
@@ -179,7 +193,10 @@ MATCH = mapping(
         "assignee": words(),
         "label": words(),
         "overdue": Key(scalar(truth)),
+        "younger_than": Key(scalar(duration("1s", "520w"))),
+        "older_than": Key(scalar(duration("1s", "520w"))),
     },
+    rules.ages,
 )
 
 LOOK = mapping(Look, {"match": Key(MATCH, Match()), "color": Key(scalar(color)), "effect": Key(EFFECT)})
@@ -201,12 +218,15 @@ AUTH = mapping(
     rules.client_secret_encrypted,
 )
 
+INTERVAL = duration("1s", "1d")
+
 JIRA = mapping(
     JiraSettings,
     {
         "url": Key(scalar(url)),
         "auth": Key(AUTH),
         "timeout": Key(scalar(duration("1s", "50s"))),
+        "site": Key(scalar(optional(url))),
     },
     rules.sign_in_encrypted,
 )
@@ -215,8 +235,10 @@ POLLER = mapping(
     PollerSettings,
     {
         "id": Key(scalar(identifier)),
-        "interval": Key(scalar(duration("1s", "1d"))),
+        "interval": Key(scalar(INTERVAL)),
         "valid_for": Key(scalar(duration("2s", "52w"))),
+        "fields": words(choice(*Ticket._fields)),
+        "time_zone": Key(scalar(optional(time_zone))),
         "jira": Key(JIRA),
     },
     rules.validity,
@@ -228,6 +250,11 @@ BOARD = mapping(
         "name": Key(scalar(identifier)),
         "jql": Key(scalar(query)),
         "overdue_after": Key(table(scalar(duration("0s", "520w")))),
+        "overdue_since": Key(scalar(lambda value: OverdueSince(choice(*OverdueSince)(value)))),
+        "due_date": Key(scalar(truth)),
+        "sla": Key(any_number(scalar(text))),
+        "interval": Key(scalar(optional(INTERVAL))),
+        "max_tickets": Key(scalar(whole(1, MAX_TICKETS))),
     },
 )
 
@@ -257,4 +284,6 @@ ROOT = mapping(
     rules.lines,
     rules.devices,
     rules.poller_has_boards,
+    rules.validity_of_boards,
+    rules.due_leaves,
 )

@@ -66,9 +66,9 @@ class JiraState(StrEnum):
 class JiraError(ApimonError):
     """Jira did not answer a query.
 
-    `state` is the cause in the words of the status topic, the text says what to do about it, and
-    `retry_after` is what Jira asked for in seconds, or 0 where it asked for nothing.
-    `everywhere` is true where the cause is not in this query: every other one would fail too.
+    `state` is the cause in the words of the status topic, the text says what to do about it,
+    `retry_after` is what Jira asked for in seconds, or 0 where it asked for nothing, and
+    `everywhere` tells that no other query would be answered either.
     """
 
     def __init__(self, state: JiraState, text: str, retry_after: float = 0, *, everywhere: bool = False) -> None:

@@ -1,9 +1,18 @@
 """What a configuration means, in words: the output of `apimon-node check`. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from apimon_node.picture.looks import Look, Match
-from apimon_node.settings import AuthSettings, BoardSettings, PollerSettings, Settings, StripSettings
+from apimon_node.settings import (
+    ALL_SLA,
+    AuthSettings,
+    BoardSettings,
+    OverdueSince,
+    PollerSettings,
+    Settings,
+    StripSettings,
+)
+from apimon_node.tickets.snapshot import MAX_TICKETS, Ticket
 
 UNITS = {604800: "w", 86400: "d", 3600: "h", 60: "m"}
 
@@ -57,14 +66,21 @@ def _match(match: Match) -> str:
     parts = [f"{name} {' or '.join(words)}" for name, words in wants if words]
     if match.overdue is not None:
         parts.append("overdue" if match.overdue else "not overdue")
+    ages = ((match.older_than, "older than"), (match.younger_than, "younger than"))
+    parts += [f"{words} {seconds(age)}" for age, words in ages if age is not None]
     return ", ".join(parts) or "every other ticket"
 
 
 def _poller(poller: PollerSettings) -> str:
-    return (
-        f"{poller.id}: asks {poller.jira.url} every {seconds(poller.interval)} ({_auth(poller.jira.auth)}),"
-        f" what it publishes holds {seconds(poller.valid_for)}"
-    )
+    asks = f"{poller.id}: asks {poller.jira.url} every {seconds(poller.interval)} ({_auth(poller.jira.auth)})"
+    parts = [f"{asks}, what it publishes holds {seconds(poller.valid_for)}"]
+    if poller.jira.site is not None:
+        parts.append(f"links lead to {poller.jira.site}")
+    if poller.time_zone is not None:
+        parts.append(f"days end by {poller.time_zone}")
+    leaving = [name for name in Ticket._fields if name in {"key", "status", *poller.fields}]
+    parts.append(f"of a ticket leave Jira {', '.join(leaving)}")
+    return "; ".join(parts)
 
 
 def _auth(auth: AuthSettings) -> str:
@@ -75,10 +91,21 @@ def _auth(auth: AuthSettings) -> str:
 
 
 def _board(board: BoardSettings) -> str:
-    return f"{board.jql}; {_overdue(board.overdue_after)}"
+    rules = "; ".join(_overdue(board))
+    parts = [board.jql, f"overdue {rules}" if rules else "nothing becomes overdue"]
+    if board.interval is not None:
+        parts.append(f"asked every {seconds(board.interval)}")
+    if board.max_tickets < MAX_TICKETS:
+        parts.append(f"at most {board.max_tickets} tickets")
+    return "; ".join(parts)
 
 
-def _overdue(after: Mapping[str, float]) -> str:
-    if not after:
-        return "nothing becomes overdue"
-    return "overdue after " + ", ".join(f"{seconds(time)} in {status}" for status, time in after.items())
+def _overdue(board: BoardSettings) -> Iterator[str]:
+    if board.overdue_after:
+        after = ", ".join(f"{seconds(time)} in {status}" for status, time in board.overdue_after.items())
+        since = " since it came into it" if board.overdue_since is OverdueSince.STATUS else ""
+        yield f"after {after}{since}"
+    if board.due_date:
+        yield "at its due date"
+    if board.sla:
+        yield "by any SLA" if set(ALL_SLA) <= set(board.sla) else f"by SLA {' or '.join(board.sla)}"

@@ -14,7 +14,7 @@ from apimon_node.mqtt.messages import Down, Event, Message, Publish, Refused, Up
 from apimon_node.mqtt.outbox import Outbox
 from apimon_node.mqtt.topics import OFFLINE, ONLINE, Topics
 from apimon_node.picture.layout import lay_out
-from apimon_node.picture.looks import group
+from apimon_node.picture.looks import ages, group
 from apimon_node.picture.painting import Status
 from apimon_node.picture.patterns import Patterns
 from apimon_node.pollers import Pollers
@@ -53,7 +53,7 @@ class Node:
         together = ([self._displays[strip.name] for strip in strips] for strips in devices(settings.strips))
         self._devices = {device.name: device for device in (Device(displays, settings.node) for displays in together)}
         self._patterns = Patterns(settings.node.render_interval)
-        self._boards = {name: Board(name) for strip in settings.strips for name in strip.boards}
+        self._boards = {name: Board(name, ages(settings.looks)) for strip in settings.strips for name in strip.boards}
         self._boards_by_topic = {self._topics.tickets(name): board for name, board in self._boards.items()}
         self._pollers = Pollers(self._topics, self._boards)
         self._inbox = Inbox()
@@ -314,7 +314,7 @@ class Node:
         return Status.CONNECTION if bad else Status.OK
 
     def _tell_status(self, now: Instant) -> None:
-        boards = {name: self._board_report(board, now) for name, board in self._boards.items()}
+        boards = {name: board.report(now) for name, board in self._boards.items()}
         faults = [fault.report() for fault in self._faults]
         state = self._state(now)
         strips = [(display.limited, display.unmatched) for display in self._displays.values()]
@@ -351,16 +351,6 @@ class Node:
             return "degraded"
         unknown = any(board.snapshot is None for board in self._boards.values())
         return "starting" if unknown and not self._settled(now) else "ok"
-
-    def _board_report(self, board: Board, now: Instant) -> dict[str, object]:
-        tickets = board.tickets(now)
-        at = None if board.snapshot is None else board.snapshot.at
-        return {
-            "tickets": len(tickets),
-            "overdue": sum(overdue for _, overdue in tickets),
-            "stale": board.stale(now),
-            "at": None if at is None else wire.format_time(at),
-        }
 
 
 def _denied(what: str, topic: str) -> str:

@@ -168,6 +168,17 @@ def one_or_more(item: Reader) -> Reader:
     return read
 
 
+def any_number(item: Reader) -> Reader:
+    """Read a list of different values or a single value, or null or an empty list for none."""
+    several = one_or_more(item)
+
+    def read(node: Node, path: str, problems: Problems) -> Any:
+        none = node.tag == "tag:yaml.org,2002:null" or (isinstance(node, yaml.SequenceNode) and not node.value)
+        return () if none else several(node, path, problems)
+
+    return read
+
+
 def table(item: Reader) -> Reader:
     """Read a mapping whose keys are free, as a dict."""
 

@@ -1,4 +1,4 @@
-"""Requests: what a node is asked to do, which of it is done, and the answer. Pure."""
+"""Requests: what a node or poller is asked to do, which of it is done, and the answer. Pure."""
 
 import re
 import shlex
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from apimon_node import wire
-from apimon_node.errors import PayloadError, StripError
+from apimon_node.errors import ApimonError, PayloadError
 from apimon_node.instant import Instant
 from apimon_node.mqtt.messages import Message
 from apimon_node.settings import MqttSettings
@@ -15,7 +15,7 @@ WHAT = re.compile(r"[a-z0-9_-]{1,64}")
 """What can be requested: an id. The answer's topic is longer than the request's, and topics have an end."""
 
 Actions: TypeAlias = Mapping[str, Callable[[Instant], None]]
-"""What can be done, by what is asked for. StripError tells that a strip cannot."""
+"""What can be done, by what is asked for. An ApimonError tells why it cannot."""
 
 
 def why_ignored(message: Message, what: str, mqtt: MqttSettings) -> str | None:
@@ -34,9 +34,9 @@ def answer(what: str, payload: bytes, actions: Actions, now: Instant) -> bytes:
     try:
         response |= _echo(payload)
         if what not in actions:
-            raise PayloadError(f"unknown request {what}: expected {' or '.join(actions)}")  # noqa: TRY301 - as all errors here
+            raise PayloadError(f"unknown request {what}: expected {' or '.join(actions)}")
         actions[what](now)
-    except (PayloadError, StripError) as err:
+    except ApimonError as err:
         response |= {"status": "error", "error": str(err)}
     return wire.dump(response)
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from apimon_node.explain import seconds
 from apimon_node.picture.painting import MILLIAMPS_DARK
 from apimon_node.reading import Node, Problems, Values
 from apimon_node.settings import AuthType, StripSettings
@@ -116,6 +117,14 @@ def devices(values: Values, node: Node, _path: str, problems: Problems) -> None:
             taken[device] = strip.name
 
 
+def ages(values: Values, node: Node, path: str, problems: Problems) -> None:
+    """Refuse ages between which no ticket can be."""
+    younger, older = values["younger_than"], values["older_than"]
+    if younger is not None and older is not None and younger <= older:
+        text = f"expected more than older_than ({seconds(older)}), got {seconds(younger)}: no ticket is both"
+        problems.add(node, f"{path}.younger_than", text)
+
+
 def auth(values: Values, node: Node, path: str, problems: Problems) -> None:
     """Ask for what the way to sign in needs, and refuse what belongs to another."""
     auth = values["type"]
@@ -155,6 +164,28 @@ def validity(values: Values, node: Node, path: str, problems: Problems) -> None:
             f"{path}.valid_for",
             f"expected at least twice the interval ({least:g}s), got {values['valid_for']:g}s",
         )
+
+
+def validity_of_boards(values: Values, node: Node, _path: str, problems: Problems) -> None:
+    """Let a snapshot of a board with an interval of its own outlive a poll that fails."""
+    poller = values["poller"]
+    for at, board in enumerate(values["boards"]):
+        if poller is not None and board.interval is not None and poller.valid_for < 2 * board.interval:
+            text = (
+                f"expected at most half of poller.valid_for ({poller.valid_for:g}s) for board {board.name!r},"
+                f" got {board.interval:g}s"
+            )
+            problems.add(_node_of(node, "boards", at), f"boards[{at}].interval", text)
+
+
+def due_leaves(values: Values, node: Node, _path: str, problems: Problems) -> None:
+    """Warn of rules whose outcome is not published."""
+    if values["poller"] is None or "due" in values["poller"].fields:
+        return
+    for at, board in enumerate(values["boards"]):
+        if board.overdue_after or board.due_date or board.sla:
+            text = "nothing becomes overdue: poller.fields does not have due"
+            problems.warn(_node_of(node, "boards", at), f"boards[{at}]", text)
 
 
 def names(part: str, word: str) -> Callable[[Values, Node, str, Problems], None]:

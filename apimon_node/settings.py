@@ -4,6 +4,7 @@ Durations are in seconds, shares (brightness) from 0 to 1. The shipped config.ya
 """
 
 from collections.abc import Mapping
+from datetime import tzinfo
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 from apimon_node.picture.effects import Effect
 from apimon_node.picture.looks import Look
+from apimon_node.tickets.snapshot import MAX_TICKETS
 
 
 class Protocol(StrEnum):
@@ -44,6 +46,17 @@ class ClientAuth(StrEnum):
 
     BASIC = "basic"
     BODY = "body"
+
+
+class OverdueSince(StrEnum):
+    """From when on the age of a ticket is counted."""
+
+    CREATED = "created"
+    STATUS = "status"  # since it came into its status
+
+
+ALL_SLA = ("all",)
+"""The `sla` of a board that heeds every SLA there is."""
 
 
 class MqttSettings(NamedTuple):
@@ -121,28 +134,49 @@ class AuthSettings(NamedTuple):
 
 
 class JiraSettings(NamedTuple):
-    """A Jira site. `timeout` bounds each answer as a whole, in seconds."""
+    """A Jira site. `timeout` bounds each answer as a whole, in seconds; `site` is its URL in browsers, if another."""
 
     url: str
     auth: AuthSettings
     timeout: float = 20.0
+    site: str | None = None
+
+    @property
+    def browse(self) -> str:
+        """The beginning of every ticket's address in a browser."""
+        return f"{self.site or self.url}/browse/"
 
 
 class PollerSettings(NamedTuple):
-    """Who this poller is, and its pace."""
+    """Who this poller is, its pace, and what it takes from Jira.
+
+    `fields` are those of a ticket that are published, beside key and status. Due dates end by `time_zone`, or by the
+    machine's own where it is None.
+    """
 
     jira: JiraSettings
     id: str = "main"
     interval: float = 60.0
     valid_for: float = 3600.0
+    fields: tuple[str, ...] = ("category", "priority", "created", "due")
+    time_zone: tzinfo | None = None
 
 
 class BoardSettings(NamedTuple):
-    """One board: a query, and after how many seconds since its creation a ticket in a status is overdue."""
+    """One board: a query, and when its tickets are overdue.
+
+    `overdue_after` has seconds by the status, name or id, or its category; `sla` the SLA fields that count, names or
+    ids, or ALL_SLA. `interval` is None where it is the poller's.
+    """
 
     name: str
     jql: str
     overdue_after: Mapping[str, float] = MappingProxyType({})
+    overdue_since: OverdueSince = OverdueSince.CREATED
+    due_date: bool = False
+    sla: tuple[str, ...] = ()
+    interval: float | None = None
+    max_tickets: int = MAX_TICKETS
 
 
 class Settings(NamedTuple):

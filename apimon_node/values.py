@@ -2,9 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from apimon_node.picture.looks import Color
+from apimon_node.poller.jql import restriction
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 """Seconds of each unit of a duration."""
@@ -27,7 +31,10 @@ def text(value: Any) -> str:
 
 def query(value: Any) -> str:
     """Read a query, which may go over several lines."""
-    return text(" ".join(value.splitlines()).strip() if isinstance(value, str) else value)
+    jql = text(" ".join(value.splitlines()).strip() if isinstance(value, str) else value)
+    if not restriction(jql):
+        raise ValueError("a query that does not ask for all tickets (Jira Cloud refuses that), such as project = OPS")
+    return jql
 
 
 def identifier(value: Any) -> str:
@@ -123,9 +130,10 @@ def order(value: Any) -> str:
 
 
 def url(value: Any) -> str:
-    """Read the address of a web site, without its last slash."""
-    if isinstance(value, str) and re.fullmatch(r"https?://[^/@\s]+(/[^@\s?#]*)?", value):
-        return value.rstrip("/")
+    """Read the address of a Jira, without its last slash, nor that of its API, which the predecessor's BASE_URL had."""
+    match = re.fullmatch(r"(https?://[^/@\s]+)(/[^@\s?#]*)?", value) if isinstance(value, str) else None
+    if match:
+        return match[1] + re.sub(r"/rest/api/(2|3|latest)/*$", "", match[2] or "").rstrip("/")
     raise ValueError("an address such as https://jira.example.com, without user or password")
 
 
@@ -134,6 +142,16 @@ def endpoint(value: Any) -> str:
     if isinstance(value, str) and re.fullmatch(r"https?://[^/@\s?#]+(/[^@\s#]*)?", value):
         return value
     raise ValueError("an address such as https://id.example.com/token, without user or password")
+
+
+def time_zone(value: Any) -> "ZoneInfo":
+    """Read the name of a time zone."""
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - a node has no use for it
+
+    try:
+        return ZoneInfo(text(value))
+    except (ValueError, LookupError, OSError):  # no name, an unknown one, a folder
+        raise ValueError("a time zone that this machine knows (its package tzdata), such as Europe/Berlin") from None
 
 
 def optional(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:

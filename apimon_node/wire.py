@@ -12,8 +12,8 @@ from typing import NoReturn
 
 from apimon_node.errors import PayloadError
 
-MAX_PAYLOAD = 1024 * 1024
-"""Bytes (MQTT contract). A larger message is refused unread; some 6,500 tickets as a poller publishes them fit."""
+MAX_PAYLOAD = 2 * 1024 * 1024
+"""Bytes (MQTT contract). A larger message is refused unread; 10,000 tickets as a poller publishes them fit."""
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
@@ -22,7 +22,7 @@ _SHOWN = 40
 
 
 def load(payload: bytes) -> object:
-    """Parse one JSON document. Raises PayloadError for anything but strict JSON in UTF-8 of at most 1 MiB."""
+    """Parse one JSON document. Raises PayloadError for anything but strict JSON in UTF-8 of at most 2 MiB."""
     if len(payload) > MAX_PAYLOAD:
         raise PayloadError(f"expected at most {MAX_PAYLOAD} bytes, got {len(payload)}")
     try:

@@ -56,7 +56,7 @@ def _painting(pixels: int) -> Callable[[], object]:
 def _change(pixels: int) -> Callable[[], object]:
     """From the tickets of a board to its first frame and the message of the strips topic."""
     display = Display(StripSettings("ops", "memory", pixels, ("ops",)), NodeSettings("bench"))
-    tickets = [[(ticket, False) for ticket in snapshot.parse(board(pixels, seed)).tickets] for seed in (0, 1)]
+    tickets = [[(ticket, False, None) for ticket in snapshot.parse(board(pixels, seed)).tickets] for seed in (0, 1)]
 
     def change() -> bytes:
         tickets.reverse()

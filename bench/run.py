@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path[:1] = [str(ROOT), str(ROOT / "tests")]  # the pretended Pi is a part of the tests
 
-from bench import faults, frames, ingest, latency, memory, native, rest, start  # noqa: E402 - the line above finds them
+from bench import faults, frames, ingest, latency, memory, native, polling, rest, start  # noqa: E402 - the line above finds them
 from bench.table import print_head, print_rows  # noqa: E402
 
 MEASUREMENTS = {
@@ -25,6 +25,7 @@ MEASUREMENTS = {
     "frames": frames.frames,
     "native": native.native,
     "faults": faults.faults,
+    "polling": polling.polling,
 }
 
 

@@ -30,8 +30,8 @@ class Goal:
     def verdict(self, figure: float) -> str:
         """Say whether a figure meets it, and how far it is from the limit."""
         met = figure >= self.limit if self.at_least else figure <= self.limit
-        away = abs(figure - self.limit) / self.limit
-        return f"{'met' if met else 'MISSED'} by {away:.0%}"
+        by = f" by {abs(figure - self.limit) / self.limit:.0%}" if self.limit else ""
+        return f"{'met' if met else 'MISSED'}{by}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,11 @@ LOOKS = (
     Look(Match(status=("Review",)), (0, 90, 255)),
 )
 BOARD = (
-    *[(Ticket("", "Open"), False)] * 5,
-    *[(Ticket("", "Open", due=ALWAYS), True)] * 2,
-    *[(Ticket("", "In Progress"), False)] * 7,
-    (Ticket("", "In Progress", due=ALWAYS), True),
-    *[(Ticket("", "Review"), False)] * 4,
+    *[(Ticket("", "Open"), False, None)] * 5,
+    *[(Ticket("", "Open", due=ALWAYS), True, None)] * 2,
+    *[(Ticket("", "In Progress"), False, None)] * 7,
+    (Ticket("", "In Progress", due=ALWAYS), True, None),
+    *[(Ticket("", "Review"), False, None)] * 4,
 )
 
 

@@ -25,14 +25,14 @@ instant          |                                                            |
 backoff          |                                                            |
 wire             | errors                                                     | datetime
 tickets.snapshot | errors wire                                                |
-tickets.board    | instant tickets.snapshot                                   |
+tickets.board    | instant wire tickets.snapshot                              |
 picture.effects  |                                                            |
 picture.looks    | picture.effects tickets.snapshot                           |
 picture.layout   | picture.effects picture.looks                              |
 picture.painting | picture.effects picture.looks picture.layout               |
 picture.patterns | picture.effects picture.looks picture.layout               |
-settings         | picture.effects picture.looks                              | pathlib
-explain          | picture.looks settings                                     |
+settings         | picture.effects picture.looks tickets.snapshot             | datetime pathlib
+explain          | picture.looks settings tickets.snapshot                    |
 faults           | instant wire                                               |
 mqtt.messages    |                                                            |
 mqtt.topics      |                                                            |
@@ -47,11 +47,18 @@ pollers          | errors wire mqtt.messages mqtt.topics                      |
 display          | settings picture.*                                         |
 device           | errors instant settings display strip.driver strip.recovery strip.screen |
 node             | errors instant wire faults settings display device strip.driver pollers request tickets.* picture.* mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox |
-poller.issues    | errors wire tickets.snapshot                               | datetime
+poller.jql       |                                                            |
+poller.answer    | wire tickets.snapshot                                      | datetime
+poller.overdue   | settings tickets.snapshot poller.answer                    | datetime
+poller.question  | errors wire settings poller.answer poller.jql              |
+poller.issues    | errors wire settings tickets.snapshot poller.answer poller.overdue | datetime
 poller.refusals  | errors                                                     | datetime email
 poller.paging    | errors poller.refusals                                     |
 poller.oauth2    | errors settings poller.refusals                            |
-poller.poller    | errors instant wire faults settings backoff tickets.snapshot mqtt.messages mqtt.topics mqtt.outbox |
+poller.schedule  | errors backoff                                             |
+poller.changes   | tickets.snapshot                                           |
+poller.publication | instant wire settings tickets.snapshot mqtt.messages mqtt.topics poller.changes |
+poller.poller    | errors instant wire faults settings request tickets.snapshot mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox poller.publication poller.schedule |
 
 strip.memory     | errors strip.driver                                        |
 strip.terminal   | errors picture.painting strip.driver                       | select sys rich
@@ -71,15 +78,15 @@ poller.sign_in   | errors settings poller.oauth2 poller.shared poller.transport 
 poller.session   | errors poller.refusals poller.paging poller.transport      | time jira
 poller.client    | errors settings poller.paging poller.shared poller.sign_in poller.session | time
 credentials      | errors                                                     | os pathlib
-values           | picture.looks                                              | webcolors
+values           | picture.looks poller.jql                                   | webcolors zoneinfo
 reading          | errors values                                              | pathlib yaml
-rules            | settings reading picture.painting strip.child              |
+rules            | settings explain reading picture.painting strip.child      |
 config           | errors settings values reading rules picture.* strip.child strip.drivers tickets.snapshot | pathlib
 service          |                                                            | os signal socket time
 checks           | settings strip.encoding                                    |
 machine          | checks                                                     | grp importlib os pathlib pwd stat
 app              | errors instant faults settings credentials service machine checks device node strip.driver strip.drivers mqtt.link mqtt.messages | logging os time
-poller.app       | errors settings credentials extras service background app poller.* tickets.snapshot | logging
+poller.app       | errors settings credentials extras service background app poller.* tickets.snapshot | logging random
 doctor           | errors wire settings credentials extras background machine checks app poller.app tickets.snapshot mqtt.link mqtt.messages mqtt.topics | os select
 cli              | errors config settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics demo.demo doctor checks strip.drivers strip.serve | argparse logging os pathlib sys time
 __main__         | cli                                                        | sys
@@ -136,10 +143,17 @@ PURE = frozenset(
         "display",
         "device",
         "node",
+        "poller.jql",
+        "poller.answer",
+        "poller.overdue",
+        "poller.question",
         "poller.issues",
         "poller.refusals",
         "poller.paging",
         "poller.oauth2",
+        "poller.schedule",
+        "poller.changes",
+        "poller.publication",
         "poller.poller",
     ]
 )

@@ -3,6 +3,8 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from apimon_node.instant import Instant
 from apimon_node.tickets.board import Board
@@ -22,7 +24,16 @@ def ticket(status: str, due_after: float | None = None) -> Ticket:
 
 
 def overdue(board: Board, now: Instant) -> list[str]:
-    return [ticket.status for ticket, late in board.tickets(now) if late]
+    return [ticket.status for ticket, late, _ in board.tickets(now) if late]
+
+
+def ages(board: Board, now: Instant) -> dict[str, float | None]:
+    return {ticket.status: age for ticket, _, age in board.tickets(now)}
+
+
+def born(status: str, seconds: float, due_after: float | None = None) -> Ticket:
+    """Make a ticket that was created some seconds after noon."""
+    return ticket(status, due_after)._replace(created=NOON + seconds)
 
 
 @pytest.fixture
@@ -59,7 +70,7 @@ def test_a_board_is_stale_from_the_moment_until_which_it_was_valid(board: Board)
     assert not board.stale(at(3599.9))
     assert board.stale(at(3600))
     assert board.expired(at(3600))
-    assert [ticket.status for ticket, _ in board.tickets(at(3600))] == ["A"]
+    assert [ticket.status for ticket, _, _ in board.tickets(at(3600))] == ["A"]
 
 
 def test_it_says_when_it_changes_next_and_never_a_moment_that_is_over(board: Board) -> None:
@@ -77,7 +88,7 @@ def test_the_newest_to_arrive_wins_whatever_it_says_of_its_time(board: Board) ->
     board.apply(Snapshot((ticket("NEW"),), at=NOON), at(0))
     board.apply(Snapshot((ticket("OLD"),), at=NOON - 3600), at(1))
 
-    assert [ticket.status for ticket, _ in board.tickets(at(2))] == ["OLD"]
+    assert [ticket.status for ticket, _, _ in board.tickets(at(2))] == ["OLD"]
 
 
 def test_a_clock_that_is_years_behind_is_led_by_the_time_of_the_snapshot(board: Board) -> None:
@@ -151,6 +162,106 @@ def test_a_board_keeps_of_its_tickets_only_what_looks_can_match(board: Board) ->
     full = Ticket("X-1", "Open", "new", "High", NOON, NOON + 60, "a summary", "Ada", ("a", "b"))
     board.apply(Snapshot((full, full._replace(key="X-2", summary="another"))), at(0))
 
-    (first, _), (second, _) = board.tickets(at(0))
+    (first, _, _), (second, _, _) = board.tickets(at(0))
     assert first == full._replace(key="", created=None, summary=None)
     assert first is second, "like tickets are one: 10,000 must not fill the memory of a Pi Zero"
+
+
+def test_a_board_whose_looks_ask_for_ages_keeps_when_its_tickets_were_created_and_like_ones_as_one() -> None:
+    board = Board("ops", (600,))
+    full = Ticket("X-1", "Open", "new", "High", NOON, NOON + 60, "a summary", "Ada", ("a", "b"))
+    board.apply(Snapshot((full, full._replace(key="X-2", summary="another"))), at(0))
+
+    (first, _, _), (second, _, _) = board.tickets(at(0))
+    assert first == full._replace(key="", summary=None)
+    assert first is second
+
+
+def test_without_ages_nobody_knows_how_old_a_ticket_is_and_nothing_changes_with_it(board: Board) -> None:
+    board.apply(Snapshot((born("A", 0),)), at(0))
+
+    assert ages(board, at(3600)) == {"A": None}
+    assert board.deadline(at(0)) == math.inf
+
+
+def test_an_age_is_the_last_one_that_a_ticket_has_reached() -> None:
+    board = Board("ops", (60, 600))
+    board.apply(Snapshot((born("NEW", 0), born("OLD", -90), ticket("UNKNOWN"))), at(0))
+
+    assert ages(board, at(0)) == {"NEW": 0, "OLD": 60, "UNKNOWN": None}
+    assert ages(board, at(59.9)) == {"NEW": 0, "OLD": 60, "UNKNOWN": None}
+    assert ages(board, at(60)) == {"NEW": 60, "OLD": 60, "UNKNOWN": None}
+    assert ages(board, at(510)) == {"NEW": 60, "OLD": 600, "UNKNOWN": None}
+    assert ages(board, at(10**9)) == {"NEW": 600, "OLD": 600, "UNKNOWN": None}
+
+
+def test_a_ticket_from_the_future_is_new_and_its_birth_changes_nothing() -> None:
+    board = Board("ops", (60,))
+    board.apply(Snapshot((born("A", 30),)), at(0))
+
+    assert ages(board, at(0)) == {"A": 0}
+    assert board.deadline(at(0)) == 1090
+    assert ages(board, at(89.9)) == {"A": 0}
+    assert ages(board, at(90)) == {"A": 60}
+
+
+def test_it_says_when_a_ticket_reaches_an_age_beside_all_else_that_changes() -> None:
+    board = Board("ops", (20, 50))
+    board.apply(Snapshot((born("A", 0, 30), born("B", -10)), valid_until=NOON + 90), at(0))
+
+    moments, now = [], at(0)
+    while (deadline := board.deadline(now)) < math.inf:
+        now = at(deadline - 1000)
+        moments.append((deadline - 1000, ages(board, now), overdue(board, now), board.stale(now)))
+
+    assert moments == [
+        (10, {"A": 0, "B": 20}, [], False),
+        (20, {"A": 20, "B": 20}, [], False),
+        (30, {"A": 20, "B": 20}, ["A"], False),
+        (40, {"A": 20, "B": 50}, ["A"], False),
+        (50, {"A": 50, "B": 50}, ["A"], False),
+        (90, {"A": 50, "B": 50}, ["A"], True),
+    ]
+
+
+@given(st.floats(0, 4e9), st.floats(1, 3e8), st.floats(0, 1e4))
+def test_no_rounding_comes_between_the_moment_of_an_age_and_the_age(created: float, age: float, before: float) -> None:
+    """Whoever asks at the deadline must find the ticket changed, or be told another: else it would never change."""
+    board = Board("ops", (age,))
+    board.apply(Snapshot((Ticket("X-1", "A", created=created),)), Instant(0, created))
+    now = Instant(0.0, max(created, created + age - before))
+
+    while (deadline := board.deadline(now)) < math.inf:
+        assert ages(board, now) == {"A": 0}
+        later = now.wall + deadline - now.monotonic
+        now = Instant(deadline, later if later > now.wall else math.nextafter(now.wall, math.inf))
+
+    assert ages(board, now) == {"A": age}
+
+
+def test_a_clock_that_is_years_behind_is_led_to_the_age_of_a_ticket_too() -> None:
+    years = -5 * 365 * 86400.0
+    board = Board("ops", (60,))
+    board.apply(Snapshot((born("A", 0),), at=NOON), at(0, years))
+
+    assert board.deadline(at(0, years)) == 1060
+    assert ages(board, at(59, years)) == {"A": 0}
+    assert ages(board, at(60, years)) == {"A": 60}
+
+
+def test_what_is_forgotten_reaches_no_age() -> None:
+    board = Board("ops", (60,))
+    board.apply(Snapshot((born("A", 0),)), at(0))
+    board.forget()
+
+    assert board.tickets(at(0)) == []
+    assert board.deadline(at(0)) == math.inf
+
+
+def test_a_board_reports_how_many_tickets_it_has_and_of_when_they_are() -> None:
+    board = Board("ops")
+    assert board.report(at(0)) == {"tickets": 0, "overdue": 0, "stale": True, "at": None}
+
+    board.apply(Snapshot((ticket("A", 60), ticket("B")), at=NOON), at(0))
+
+    assert board.report(at(60)) == {"tickets": 2, "overdue": 1, "stale": False, "at": "2026-11-23T12:00:00Z"}

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
@@ -24,6 +25,7 @@ from apimon_node.settings import (
     JiraSettings,
     MqttSettings,
     NodeSettings,
+    OverdueSince,
     PollerSettings,
     Protocol,
     Settings,
@@ -95,6 +97,10 @@ def strip(**values: object) -> str:
 
 def poller(**values: object) -> str:
     return POLLER.replace("poller:\n", "poller:\n" + "".join(f"  {key}: {value}\n" for key, value in values.items()))
+
+
+def board(**values: object) -> str:
+    return POLLER.replace("OPS}", "OPS, " + ", ".join(f"{key}: {value}" for key, value in values.items()) + "}")
 
 
 def look(**values: object) -> str:
@@ -388,6 +394,27 @@ def test_a_mistake_is_told_with_its_line_and_the_nearest_way_out(text: str, expe
         (
             poller(interval="1h"),
             "config.yaml:2: poller.valid_for: expected at least twice the interval (7200s), got 3600s",
+        ),
+        (
+            look(match="{younger_than: 10m, older_than: 2w}", color="red"),
+            (
+                "config.yaml:5: looks[0].match.younger_than: expected more than older_than (2w), got 10m: "
+                "no ticket is both"
+            ),
+        ),
+        (
+            look(match="{younger_than: 60s, older_than: 1m}", color="red"),
+            (
+                "config.yaml:5: looks[0].match.younger_than: expected more than older_than (1m), got 1m: "
+                "no ticket is both"
+            ),
+        ),
+        (
+            board(interval="31m").replace("poller:", "poller:\n  interval: 1m"),
+            (
+                "config.yaml:5: boards[0].interval: expected at most half of poller.valid_for (3600s) for board 'ops', "
+                "got 1860s"
+            ),
         ),
         (auth(type="basic"), "config.yaml:2: poller.jira.auth.user: is missing: basic signs a user in"),
         (auth(type="api_token"), "config.yaml:2: poller.jira.auth.user: is missing: api_token signs a user in"),
@@ -820,10 +847,32 @@ def test_every_key_of_a_strip_arrives() -> None:
 
 
 def test_every_key_of_a_match_arrives_and_a_single_word_stands_for_a_list() -> None:
-    match = "{status: Open, category: [new, done], priority: High, assignee: me, label: [a, b], overdue: false}"
+    match = (
+        "{status: Open, category: [new, done], priority: High, assignee: me, label: [a, b], overdue: false,"
+        " younger_than: 2w, older_than: 10m}"
+    )
 
     assert settings(look(match=match, color="red")).looks == (
-        Look(Match(("Open",), ("new", "done"), ("High",), ("me",), ("a", "b"), overdue=False), (255, 0, 0)),
+        Look(
+            Match(
+                ("Open",),
+                ("new", "done"),
+                ("High",),
+                ("me",),
+                ("a", "b"),
+                overdue=False,
+                younger_than=1_209_600,
+                older_than=600,
+            ),
+            (255, 0, 0),
+        ),
+    )
+
+
+@pytest.mark.parametrize(("key", "other"), [("younger_than", "older_than"), ("older_than", "younger_than")])
+def test_an_age_is_a_duration_of_at_least_a_second(key: str, other: str) -> None:
+    assert problem(look(match=f"{{{key}: 0s, {other}: 1h}}", color="red")) == (
+        f"config.yaml:5: looks[0].match.{key}: expected a duration from 1s to 520w, got '0s'"
     )
 
 
@@ -972,3 +1021,167 @@ def test_the_last_slash_of_an_address_does_not_count() -> None:
 
     assert found is not None
     assert found.jira.url == "https://jira.example.com/jira"
+
+
+@pytest.mark.parametrize("key", ["url", "site"])
+@pytest.mark.parametrize(
+    ("written", "address"),
+    [
+        ("https://jira.example.com/rest/api/2", "https://jira.example.com"),
+        ("https://jira.example.com/rest/api/3/", "https://jira.example.com"),
+        ("https://jira.example.com/jira/rest/api/latest", "https://jira.example.com/jira"),
+        ("https://jira.example.com/jira//rest/api/latest//", "https://jira.example.com/jira"),
+        ("https://jira.example.com/rest/api/2/search", "https://jira.example.com/rest/api/2/search"),
+        ("https://jira.example.com/rest/api/4", "https://jira.example.com/rest/api/4"),
+        ("https://jira.example.com/interest/api/2", "https://jira.example.com/interest/api/2"),
+        ("https://rest/api/2", "https://rest/api/2"),
+        ("https://jira.example.com//", "https://jira.example.com"),
+    ],
+)
+def test_an_address_may_be_that_of_the_api_as_the_predecessor_had_it(key: str, written: str, address: str) -> None:
+    head = f"url: '{written}'" if key == "url" else f"url: https://example.org, site: '{written}'"
+    text = POLLER.replace("url: https://jira.example.com", head)
+    found = settings(text).poller
+
+    assert found is not None
+    assert getattr(found.jira, key) == address
+
+
+@pytest.mark.parametrize(
+    ("site", "browse"),
+    [("null", "https://jira.example.com/browse/"), ("'https://example.org/jira/'", "https://example.org/jira/browse/")],
+)
+def test_links_lead_to_the_site_if_there_is_one(site: str, browse: str) -> None:
+    found = settings(POLLER.replace("example.com,", f"example.com, site: {site},")).poller
+
+    assert found is not None
+    assert found.jira.browse == browse
+
+
+# What the poller asks and publishes
+
+
+@pytest.mark.parametrize("written", ["''", "ORDER BY created", "' order  by created, key desc '", "'  '"])
+def test_a_query_for_all_tickets_is_refused(written: str) -> None:
+    found = problem(POLLER.replace("project = OPS", written))
+
+    assert re.match(
+        r"config\.yaml:4: boards\[0\]\.jql: expected (text, got '(  )?'|a query that does not ask for all )", found
+    )
+
+
+@pytest.mark.parametrize("written", ["filter = 10024", "project = A OR project = B ORDER BY key", "text ~ 'order by'"])
+def test_a_query_is_kept_as_it_is_written(written: str) -> None:
+    assert settings(POLLER.replace("project = OPS", f'"{written}"')).boards[0].jql == written
+
+
+def test_every_key_of_a_poller_arrives() -> None:
+    text = poller(id="x", interval="2m", valid_for="1d", fields="[summary, key]", time_zone="Europe/Berlin")
+    jira = JiraSettings("https://jira.example.com", AuthSettings(AuthType.NONE))
+
+    assert settings(text).poller == PollerSettings(
+        jira, "x", 120, 86_400, ("summary", "key"), ZoneInfo("Europe/Berlin")
+    )
+
+
+def test_every_key_of_a_board_arrives() -> None:
+    text = board(
+        overdue_after="{Open: 3h, 10001: 1d, done: 1w}",
+        overdue_since="status",
+        due_date="true",
+        sla="[Time to resolution, customfield_10030]",
+        interval="30m",
+        max_tickets=500,
+    )
+
+    assert settings(text).boards == (
+        BoardSettings(
+            "ops",
+            "project = OPS",
+            {"Open": 10_800, "10001": 86_400, "done": 604_800},
+            OverdueSince.STATUS,
+            due_date=True,
+            sla=("Time to resolution", "customfield_10030"),
+            interval=1800,
+            max_tickets=500,
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "sla"), [("null", ()), ("", ()), ("[]", ()), ("all", ("all",)), ("[all]", ("all",)), ("A b", ("A b",))]
+)
+def test_slas_are_none_one_some_or_all(written: str, sla: tuple[str, ...]) -> None:
+    assert settings(board(sla=written)).boards[0].sla == sla
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "expected"),
+    [
+        ("sla", "''", "expected text, got ''"),
+        ("sla", "{}", "expected a single value, got a list or a mapping"),
+        ("sla", "[a, a]", "expected each once"),
+        ("sla", "5", "expected text (put it in quotes), got 5"),
+        ("overdue_since", "change", "expected created or status, got 'change'"),
+        ("overdue_since", "null", "expected created or status, got nothing"),
+        ("due_date", "duedate", "expected true or false, got 'duedate'"),
+        ("interval", "0.5s", "expected a duration from 1s to 1d, got '0.5s'"),
+        ("interval", "2d", "expected a duration from 1s to 1d, got '2d'"),
+        ("max_tickets", "0", "expected 1 to 10000, got 0"),
+        ("max_tickets", "10001", "expected 1 to 10000, got 10001"),
+        ("max_tickets", "null", "expected 1 to 10000, got nothing"),
+    ],
+)
+def test_a_wrong_rule_of_a_board_is_told(key: str, written: str, expected: str) -> None:
+    assert problem(board(**{key: written})) == f"config.yaml:4: boards[0].{key}: {expected}"
+
+
+def test_an_interval_of_a_board_may_be_half_of_how_long_its_snapshot_holds() -> None:
+    assert settings(board(interval="30m")).boards[0].interval == 1800
+    assert settings(board(interval="null")).boards[0].interval is None
+
+
+def test_a_board_without_a_poller_may_have_any_interval() -> None:
+    assert settings("boards: [{name: ops, jql: a, interval: 1d}]").boards[0].interval == 86_400
+
+
+@pytest.mark.parametrize("written", ["reporter", "Summary", "''", "5"])
+def test_a_field_that_no_ticket_has_is_refused(written: str) -> None:
+    assert problem(poller(fields=f"[key, {written}]")).startswith(
+        "config.yaml:2: poller.fields[1]: expected key, status, category, priority, created, due, summary, assignee "
+        "or labels, got "
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"), [("[]", "expected at least one"), ("[due, due]", "expected each once")]
+)
+def test_fields_are_at_least_one_and_each_once(written: str, expected: str) -> None:
+    assert problem(poller(fields=written)) == f"config.yaml:2: poller.fields: {expected}"
+
+
+@pytest.mark.parametrize("rule", [{"overdue_after": "{Open: 1h}"}, {"due_date": "true"}, {"sla": "all"}])
+def test_rules_whose_outcome_does_not_leave_jira_are_a_warning(rule: dict[str, object]) -> None:
+    text = board(**rule).replace("poller:", "poller:\n  fields: key")
+
+    assert config.parse(text)[1] == [
+        "config.yaml:5: boards[0]: nothing becomes overdue: poller.fields does not have due"
+    ]
+    assert config.parse(text.replace("fields: key", "fields: [key, due]"))[1] == []
+
+
+def test_without_rules_due_need_not_leave_jira() -> None:
+    assert config.parse(poller(fields="key"))[1] == []
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["Mars/Phobos", "Europe", "europe/nowhere", "''", "../../etc/passwd", "/etc/passwd", "zone.tab", "5", "x" * 999],
+)
+def test_an_unknown_time_zone_is_named(written: str) -> None:
+    got = written if written in ("5", "''") else f"'{written}'"
+
+    assert problem(poller(time_zone=written)) == (
+        "config.yaml:2: poller.time_zone: expected a time zone that this machine knows (its package tzdata), "
+        f"such as Europe/Berlin, got {got}"
+    )

@@ -70,7 +70,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     ):
         text = Path(config).read_text(encoding="utf-8").replace("port: 0", f"port: {broker.port}")
         text += f"poller: {{interval: 1s, jira: {{url: '{jira.url}', auth: {{type: pat}}}}}}\n"
-        text += "boards: [{name: ops, jql: project = OPS, overdue_after: {Open: 1h}}]\n"
+        text += "boards: [{name: ops, jql: project = OPS, overdue_after: {Open: 1h, In Progress: 1h}}]\n"
         Path(config).write_text(text, encoding="utf-8")
         poll = Program(folder, "poll", "--config", config, environment={"APIMON_JIRA_TOKEN": "token"})
         with poll, Program(folder, "run", "--config", config):
@@ -78,6 +78,10 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
             observer.publish("apimon/nodes/hall/request/identify", {"transaction": 17}, retain=False)
             wait_until(lambda: "apimon/nodes/hall/response/identify" in observer.latest, "the response")
             observer.wait_for("apimon/pollers/main/availability", b"online")
+            observer.publish("apimon/pollers/main/request/poll", {"transaction": 17}, retain=False)
+            wait_until(lambda: "apimon/pollers/main/response/poll" in observer.latest, "the response of the poller")
+            site.move("OPS-1", "In Progress", time.time())
+            wait_until(lambda: b"status_changed" in observer.latest.get("apimon/boards/ops/event", b""), "an event")
             snapshot = observer.latest["apimon/tickets/ops"]
             observer.publish("apimon/tickets/ops", b"rubbish", retain=False)
             wait_until(lambda: observer.json("apimon/nodes/hall/status")["faults"], "a fault")
@@ -143,6 +147,13 @@ def test_every_strip_in_an_example_is_one(page: str) -> None:
         config.parse(f"node: {{id: hall}}\nlooks: [{{color: red}}]\n{block}")
 
     assert blocks or page == "docs/tutorial.md"
+
+
+def test_every_list_of_looks_in_a_recipe_is_one() -> None:
+    page = Path("docs/howto.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```yaml\n(looks:.*?)^```", page, re.MULTILINE | re.DOTALL)
+
+    assert [len(config.parse(block)[0].looks) for block in blocks] == [5, 4]
 
 
 def test_the_readme_has_a_line_for_each_room_of_the_code() -> None:

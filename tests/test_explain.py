@@ -17,13 +17,17 @@ def test_the_shipped_file_in_words() -> None:
         "broker    localhost:1883, MQTT auto, topics below apimon/",
         "node      hallway: at most a frame every 0.5s, at least one every 1m",
         "strip     ops: 40 pixels on terminal; boards ops; brightness 100%; status pixel first",
-        "look 1    #ff0000 steady: status Open",
-        "look 2    #ff00ff steady: status In Progress or Review",
-        "look 3    #002200 steady: category done, not overdue",
-        "look 4    #ffa500 blink: priority Blocker",
-        "look 5    #000080 steady: assignee nobody, label later or someday",
-        "look 6    #0000ff steady: every other ticket",
-        "poller    main: asks https://jira.example.com every 1m (pat), what it publishes holds 1h",
+        "look 1    #ffffff blink: younger than 10m",
+        "look 2    #ff0000 steady: status Open",
+        "look 3    #ff00ff steady: status In Progress or Review",
+        "look 4    #002200 steady: category done, not overdue",
+        "look 5    #ffa500 blink: priority Blocker",
+        "look 6    #000080 steady: assignee nobody, label later or someday, older than 2w",
+        "look 7    #0000ff steady: every other ticket",
+        (
+            "poller    main: asks https://jira.example.com every 1m (pat), what it publishes holds 1h; "
+            "of a ticket leave Jira key, status, category, priority, created, due"
+        ),
         "board     ops: project = OPS AND statusCategory != Done; overdue after 3h in Open, 1w in In Progress",
     ]
 
@@ -34,7 +38,9 @@ def test_what_is_unusual_is_told_too() -> None:
 mqtt: {host: broker, username: me}
 node: {id: n}
 strips: [{name: s, driver: memory, pixels: 8, boards: [a, b], max_milliamps: 850, reverse: true, brightness: 40%}]
-looks: [{match: {overdue: true}, color: red, effect: blink}]
+looks:
+  - {match: {overdue: true}, color: red, effect: blink}
+  - {match: {status: A, younger_than: 90s, older_than: 1m}, color: red}
 boards: [{name: a, jql: x}]
 """
     )
@@ -47,8 +53,54 @@ boards: [{name: a, jql: x}]
             "drawn from its far end"
         ),
         "look 1    #ff0000 blink: overdue",
+        "look 2    #ff0000 steady: status A, older than 1m, younger than 90s",
         "board     a: x; nothing becomes overdue",
     ]
+
+
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        ("due_date: true", "overdue at its due date"),
+        ("sla: all", "overdue by any SLA"),
+        ("sla: [A, B]", "overdue by SLA A or B"),
+        ("interval: 5m", "nothing becomes overdue; asked every 5m"),
+        ("max_tickets: 9999", "nothing becomes overdue; at most 9999 tickets"),
+        ("overdue_after: {Open: 3h, new: 1d}, overdue_since: created", "overdue after 3h in Open, 1d in new"),
+        (
+            (
+                "overdue_after: {Open: 3h}, overdue_since: status, due_date: true, sla: Time to resolution,"
+                " interval: 5m, max_tickets: 500"
+            ),
+            (
+                "overdue after 3h in Open since it came into it; at its due date; by SLA Time to resolution;"
+                " asked every 5m; at most 500 tickets"
+            ),
+        ),
+    ],
+)
+def test_the_rules_of_a_board_in_words(rules: str, words: str) -> None:
+    settings, _ = config.parse(f"boards: [{{name: a, jql: x, {rules}}}]")
+
+    assert list(explain(settings))[1:] == [f"board     a: x; {words}"]
+
+
+def test_a_poller_tells_what_leaves_jira_and_where_its_days_end_and_its_links_lead() -> None:
+    settings, _ = config.parse(
+        """
+poller:
+  fields: [summary, key, assignee]
+  time_zone: Europe/Berlin
+  jira: {url: 'https://api.example.com/jira', site: 'https://jira.example.com/', auth: {type: none}}
+boards: [{name: a, jql: x}]
+"""
+    )
+
+    assert list(explain(settings))[1] == (
+        "poller    main: asks https://api.example.com/jira every 1m (none), what it publishes holds 1h; "
+        "links lead to https://jira.example.com; days end by Europe/Berlin; "
+        "of a ticket leave Jira key, status, summary, assignee"
+    )
 
 
 def test_a_client_of_oauth2_is_told_with_the_host_of_its_token_server() -> None:
@@ -64,7 +116,8 @@ boards: [{name: a, jql: x}]
 
     assert list(explain(settings))[1] == (
         "poller    main: asks https://api.atlassian.com/ex/jira/1 every 1m "
-        "(oauth2 as client wall at token host id.example.com:8443), what it publishes holds 1h"
+        "(oauth2 as client wall at token host id.example.com:8443), what it publishes holds 1h; "
+        "of a ticket leave Jira key, status, category, priority, created, due"
     )
 
 

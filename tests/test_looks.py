@@ -3,7 +3,7 @@
 import pytest
 
 from apimon_node.picture.effects import Effect
-from apimon_node.picture.looks import Group, Look, Match, group
+from apimon_node.picture.looks import Group, Look, Match, ages, group
 from apimon_node.tickets.snapshot import Ticket
 
 TICKET = Ticket("OPS-1", "Open", "new", "High", assignee="me", labels=("urgent", "network"))
@@ -47,6 +47,38 @@ def test_overdue_is_what_the_board_says() -> None:
 
 
 @pytest.mark.parametrize(
+    ("match", "age", "fits"),
+    [
+        (Match(younger_than=600), 0.0, True),
+        (Match(younger_than=600), 599.9, True),
+        (Match(younger_than=600), 600.0, False),
+        (Match(younger_than=600), None, False),
+        (Match(older_than=600), 0.0, False),
+        (Match(older_than=600), 599.9, False),
+        (Match(older_than=600), 600.0, True),
+        (Match(older_than=600), None, False),
+        (Match(older_than=60, younger_than=600), 59.9, False),
+        (Match(older_than=60, younger_than=600), 60.0, True),
+        (Match(older_than=60, younger_than=600), 600.0, False),
+        (Match(older_than=60, younger_than=600), None, False),
+        (Match(), None, True),
+        (Match(status=("Done",), younger_than=600), 0.0, False),
+    ],
+)
+def test_a_ticket_is_younger_until_the_very_age_from_which_it_is_older_and_neither_where_nobody_knows(
+    match: Match, *, age: float | None, fits: bool
+) -> None:
+    assert match(TICKET, overdue=False, age=age) is fits
+
+
+def test_the_ages_that_looks_ask_for_come_once_each_and_in_order() -> None:
+    matches = [Match(older_than=3600), Match(younger_than=600), Match(older_than=600, younger_than=3600), Match()]
+
+    assert ages([Look(match, RED) for match in matches]) == (600, 3600)
+    assert ages([Look(Match(overdue=True), RED)]) == ()
+
+
+@pytest.mark.parametrize(
     ("effect", "asks_for_overdue", "overdue", "expected"),
     [
         (None, None, False, Effect.STEADY),
@@ -70,7 +102,7 @@ def test_overdue_tickets_take_the_overdue_effect_unless_their_look_was_made_for_
 
 def test_a_ticket_takes_the_first_look_that_matches_it_and_the_order_is_that_of_the_looks() -> None:
     urgent, opened = Look(Match(priority=("High",)), RED), Look(Match(status=("Open",)), BLUE)
-    tickets = [(BARE, True), (TICKET, False), (BARE._replace(key="OPS-3"), False)]
+    tickets = [(BARE, True, None), (TICKET, False, None), (BARE._replace(key="OPS-3"), False, None)]
 
     assert group([urgent, opened], tickets) == ([Group(urgent, 1, 0), Group(opened, 2, 1)], 0)
     assert group([opened, urgent], tickets) == ([Group(opened, 3, 1), Group(urgent, 0, 0)], 0)
@@ -78,7 +110,7 @@ def test_a_ticket_takes_the_first_look_that_matches_it_and_the_order_is_that_of_
 
 def test_many_tickets_of_one_kind_are_counted_each() -> None:
     look = Look(Match(status=("Open",)), RED)
-    tickets = [(BARE._replace(key=str(number)), number < 30) for number in range(100)]
+    tickets = [(BARE._replace(key=str(number)), number < 30, None) for number in range(100)]
 
     assert group([look], tickets) == ([Group(look, 100, 30)], 0)
 
@@ -86,7 +118,7 @@ def test_many_tickets_of_one_kind_are_counted_each() -> None:
 def test_tickets_that_no_look_matches_are_counted_apart() -> None:
     look = Look(Match(status=("Done",)), RED)
 
-    assert group([look], [(TICKET, True), (BARE, False)]) == ([Group(look, 0, 0)], 2)
+    assert group([look], [(TICKET, True, None), (BARE, False, None)]) == ([Group(look, 0, 0)], 2)
 
 
 def test_tickets_that_differ_in_one_thing_only_are_still_told_apart() -> None:
@@ -105,10 +137,17 @@ def test_tickets_that_differ_in_one_thing_only_are_still_told_apart() -> None:
         Match(assignee=("me",)),
         Match(label=("urgent",)),
         Match(overdue=True),
+        Match(younger_than=60),
+        Match(older_than=60),
         Match(),
     ]
-    tickets = [*((ticket, False) for ticket in differing), (BARE, True)]
+    tickets = [
+        *((ticket, False, None) for ticket in differing),
+        (BARE, True, None),
+        (BARE, False, 0.0),
+        (BARE, False, 60.0),
+    ]
 
     groups, _ = group([Look(match, RED) for match in matches], tickets)
 
-    assert [found.tickets for found in groups] == [1] * 7
+    assert [found.tickets for found in groups] == [1] * 9

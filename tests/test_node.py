@@ -3,6 +3,8 @@
 import json
 import math
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
 from world import NOON, World
@@ -256,6 +258,150 @@ def test_a_ticket_turns_overdue_on_time_without_any_message() -> None:
     assert world.status["boards"]["ops"]["overdue"] == 1
 
 
+NEW = """
+node: {id: hall}
+strips: [{name: ops, driver: memory, pixels: 10, boards: [ops]}]
+looks:
+  - {match: {younger_than: 10m}, color: white, effect: blink}
+  - {match: {status: A, older_than: 2h}, color: blue}
+  - {match: {status: A}, color: red}
+"""
+
+
+def created(*after: float, **more: str) -> dict[str, Any]:
+    """Make a snapshot of tickets that were created some seconds after noon."""
+    return {
+        "tickets": [
+            {"key": f"X-{number}", "status": "A", "created": wire.format_time(NOON + seconds)} | more
+            for number, seconds in enumerate(after)
+        ]
+    }
+
+
+def test_a_new_ticket_flashes_for_ten_minutes_and_no_message_ends_it() -> None:
+    world = World(NEW)
+    world.up()
+    world.message("tickets/ops", created(0))
+
+    world.run(599.9)
+    assert world.shown()["pixels"][0] == "ffffff"
+    assert world.shown()["effects"][0] == "blink"
+
+    world.run(0.1)  # 12:10:00
+    assert world.shown()["pixels"][0] == "ff0000"
+    assert world.shown()["effects"][0] is None
+
+    world.run(0.5)
+    assert world.colors() == "r........."
+    assert {pixel(frame, 0) for time, frame in world.writes if time < 600} == {WHITE, (0, 0, 0)}
+
+
+def test_a_day_with_a_new_ticket_costs_no_wake_but_for_its_flashing_and_its_ages() -> None:
+    young = World(NEW)
+    young.up()
+    young.message("tickets/ops", created(0))
+    young.run(601)
+    young.wakes = 0
+    young.run(DAY)
+
+    old = World(NEW)
+    old.up()
+    old.message("tickets/ops", created(-DAY))
+    old.run(601)
+    old.wakes = 0
+    old.run(DAY)
+
+    assert young.shown()["pixels"] == old.shown()["pixels"] == ["0000ff"] + ["000000"] * 9
+    assert old.wakes <= 2 * 1440
+    assert young.wakes - old.wakes <= 2  # two hours: the moment itself, and the frame
+
+
+def test_tickets_reach_each_age_by_themselves_in_the_order_of_their_creation() -> None:
+    world = World(NEW)
+    world.up()
+    world.message("tickets/ops", created(0, -300, -7200 + 900))
+    seen: dict[tuple[str, ...], float] = {}
+    for _ in range(2 * 3600 + 10):
+        world.run(1)
+        seen.setdefault(tuple(world.shown()["pixels"][:3]), world.now)
+
+    white, red, blue = "ffffff", "ff0000", "0000ff"
+    assert seen == {
+        (white, white, red): 1,
+        (white, red, red): 300,
+        (red, red, red): 600,
+        (blue, red, red): 900,
+        (blue, blue, red): 6900,
+        (blue, blue, blue): 7200,
+    }
+
+
+def test_a_new_ticket_that_is_overdue_does_what_overdue_ones_do_in_the_colour_of_new_ones() -> None:
+    world = World(NEW)
+    world.up()
+    world.message("tickets/ops", created(0, due=wire.format_time(NOON + 60)))
+
+    world.run(60)
+    assert (world.shown()["pixels"][0], world.shown()["effects"][0]) == ("ffffff", "pulse")
+
+    world.run(540)
+    assert (world.shown()["pixels"][0], world.shown()["effects"][0]) == ("ff0000", "pulse")
+
+
+def test_counts_have_no_age_and_are_drawn_as_if_no_look_asked_for_one() -> None:
+    world = World(NEW).started(A={"total": 3, "overdue": 1})
+
+    assert world.shown()["pixels"][:4] == ["ff0000"] * 3 + ["000000"]
+    assert world.shown()["effects"][:3] == [None, None, "pulse"]
+
+
+def test_without_a_clock_a_new_ticket_flashes_by_the_time_of_its_snapshot() -> None:
+    world = World(NEW, wall=0.0)
+    world.up()
+    world.message("tickets/ops", created(-300) | {"at": wire.format_time(NOON)})
+
+    world.run(299.9)
+    assert world.shown()["effects"][0] == "blink"
+
+    world.run(0.1)
+    assert world.shown()["effects"][0] is None
+
+
+def test_without_any_time_what_was_created_in_years_to_come_is_new_until_the_clock_is_set() -> None:
+    world = World(NEW, wall=100.0)
+    world.up()
+    world.message("tickets/ops", created(-3600))
+    world.run(10)
+    assert world.shown()["effects"][0] == "blink"
+
+    world.lead = NOON
+    world.run(1)
+
+    assert (world.shown()["pixels"][0], world.shown()["effects"][0]) == ("ff0000", None)
+
+
+def test_ten_thousand_tickets_wake_the_node_for_what_is_to_be_seen_and_for_nothing_else() -> None:
+    world = World(NEW)
+    world.up()
+    world.message("tickets/ops", created(0, *(-DAY - number for number in range(9_999))))
+    world.run(599)
+    assert set(world.shown()["pixels"]) == {"ffffff", "0000ff"}
+    world.wakes = 0
+
+    world.run(3600)
+
+    assert set(world.shown()["pixels"]) == {"ff0000", "0000ff"}
+    assert world.wakes <= 2 * 3600 + 5  # more tickets than pixels: the last one pulses
+
+
+def test_the_first_thing_to_try_shows_with_the_shipped_looks_what_the_readme_says() -> None:
+    world = World(Path("config.yaml").read_text(encoding="utf-8").replace("hallway", "hall"))
+    world.started(Open=3, **{"In Progress": {"total": 2, "overdue": 1}})
+
+    assert world.shown()["pixels"][:6] == ["ff0000"] * 3 + ["ff00ff"] * 2 + ["000000"]
+    assert world.shown()["effects"][:6] == [None] * 4 + ["pulse", None]
+
+
 def test_an_expired_board_stays_dimmed_with_an_orange_pixel_until_the_next_snapshot() -> None:
     world = World()
     world.up()
@@ -455,7 +601,7 @@ def test_jira_trouble_is_told_with_its_cause() -> None:
 BAD = {
     "no JSON": b"rubbish",
     "wrong type": b'{"tickets":[{"key":"X-1","status":7}]}',
-    "2 MiB": b'{"tickets":"' + b"x" * 2**21 + b'"}',
+    "more than 2 MiB": b'{"tickets":"' + b"x" * 2**21 + b'"}',
     "20,000 tickets": json.dumps({"counts": {"A": 20_000}}).encode(),
     "20,000 tickets one by one": json.dumps(
         {"tickets": [{"key": f"X-{n}", "status": "A"} for n in range(20_000)]}

@@ -1,6 +1,7 @@
 """`apimon-node poll` as a process: a real broker, a Jira over real HTTP, and a node that shows what comes of it."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,7 +67,8 @@ def test_from_jira_to_the_strip(
     config = node_config(tmp_path, broker.port)
     Path(config).write_text(Path(config).read_text().replace("status: A", "status: Open"))
     with poller(tmp_path, broker, jira, auth) as program, Program(tmp_path, "run", "--config", config):
-        strip = wait_until(lambda: observer.json("apimon/nodes/hall/strips/ops"), "the strip")
+        wait_until(lambda: "ff0000" in observer.json("apimon/nodes/hall/strips/ops").get("pixels", ()), "the tickets")
+        strip = observer.json("apimon/nodes/hall/strips/ops")
         assert strip["pixels"][:3] == ["ff0000", "ff0000", "000000"]
         assert strip["effects"][:2] == [None, "pulse"]
 
@@ -108,7 +110,7 @@ def test_nothing_is_published_again_while_nothing_changes_but_the_status(
 ) -> None:
     site.create("one", time.time())
     with poller(tmp_path, broker, jira):
-        wait_until(lambda: len([topic for topic, _, _ in observer.messages if topic == STATUS]) >= 4, "some polls")
+        wait_until(lambda: len([request for request in jira.requests if "search" in request.path]) >= 4, "some polls")
 
     assert len([topic for topic, _, _ in observer.messages if topic == TICKETS]) == 1
 
@@ -120,6 +122,7 @@ FAULTS: dict[str, Fault] = {
     "error": Answer(503),
     "offline": Hang(30),
 }
+OF_ONE_BOARD = {"query", "offline"}  # a query that is wrong, or too slow; all else no board is spared
 
 
 @pytest.mark.parametrize("state", FAULTS)
@@ -139,7 +142,8 @@ def test_a_failure_is_told_and_the_last_snapshot_stays_until_jira_is_back(
         site.create("two", time.time())
         wait_until(lambda: board(observer).get("state") == "ok", "the recovery")
         wait_until(lambda: observer.latest[TICKETS] != before, "the new snapshot")
-        assert program.err.count("jira ops: well again") == 1
+        fault = "jira ops" if state in OF_ONE_BOARD else "jira"
+        assert re.findall(r"(jira.*): well again", program.err) == [fault]
 
 
 def test_a_killed_poller_is_told_by_its_will_and_the_node_shows_it(

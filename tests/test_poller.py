@@ -1,8 +1,9 @@
-"""The poller's decisions: when to ask which board, what to publish. A day is a loop over `now`."""
+"""The poller's decisions as a whole: events in, questions and messages out. A day is a loop over `now`."""
 
 import itertools
 import json
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pytest
 
@@ -12,14 +13,17 @@ from apimon_node.errors import JiraError, JiraState
 from apimon_node.faults import Remark
 from apimon_node.instant import Instant
 from apimon_node.mqtt.messages import Down, Message, Publish, Refused, Up
-from apimon_node.poller.poller import Poller
+from apimon_node.poller.poller import GRACE, TIMES_EVERY, Poller
+from apimon_node.poller.schedule import START_SPREAD
 from apimon_node.settings import BoardSettings, Settings
 from apimon_node.tickets import snapshot
 from apimon_node.tickets.snapshot import Snapshot, Ticket
 
 NOON = 1_795_435_200.0  # 2026-11-23T12:00:00Z
 TICKETS = (Ticket("OPS-1", "Open", due=NOON + 3600), Ticket("OPS-2", "Open", due=NOON - 60), Ticket("OPS-3", "Open"))
-OFFLINE = JiraError(JiraState.OFFLINE, "no route to Jira")
+OFFLINE = JiraError(JiraState.OFFLINE, "no route to Jira", everywhere=True)
+QUERY = JiraError(JiraState.QUERY, "no such project")
+REQUEST, RESPONSE = "apimon/pollers/main/request/poll", "apimon/pollers/main/response/poll"
 
 
 def at(seconds: float) -> Instant:
@@ -37,16 +41,40 @@ boards: [{", ".join(f"{{name: {name}, jql: project = {name}}}" for name in names
     )[0]
 
 
+def unconnected(*boards: str, **values: str) -> Poller:
+    """Make a poller whose first polls are due at once."""
+    return Poller(settings(*boards, **values), at(0), lambda: 0.0)
+
+
+def connect(poller: Poller, now: Instant) -> Poller:
+    """Let a poller have a connection, on which nothing has come for long enough."""
+    poller.receive(Up("localhost", "5"), now._replace(monotonic=now.monotonic - GRACE))
+    poller.outbox(now)
+    return poller
+
+
+def connected(*boards: str, **values: str) -> Poller:
+    return connect(unconnected(*boards, **values), at(0))
+
+
 def only(poller: Poller, now: Instant) -> BoardSettings:
-    board = poller.due(now)
-    assert board is not None
+    (board,) = poller.due(now)
     return board
+
+
+def answer_all(poller: Poller, now: Instant, tickets: tuple[Ticket, ...] = TICKETS) -> None:
+    while boards := poller.due(now):
+        for board in boards:
+            poller.answered(board, tickets, now.wall, now)
+
+
+def contents(messages: Iterable[Publish], topic: str) -> list[Any]:
+    return [json.loads(message.payload) for message in messages if message.topic == topic]
 
 
 def status(messages: Iterable[Publish]) -> dict[str, dict[str, str]]:
     """Give what the last status among the messages says of the boards."""
-    last = [message for message in messages if message.topic == "apimon/pollers/main/status"][-1]
-    boards: dict[str, dict[str, str]] = json.loads(last.payload)["boards"]
+    boards: dict[str, dict[str, str]] = contents(messages, "apimon/pollers/main/status")[-1]["boards"]
     return boards
 
 
@@ -58,143 +86,115 @@ def snapshots(messages: Iterable[Publish], board: str = "ops") -> list[Snapshot]
 def asked(poller: Poller, begin: int, end: int) -> Iterator[tuple[int, BoardSettings]]:
     """Let time pass; give each moment at which a board is due. Whoever asks must say how it went."""
     for second in range(begin, end):
-        while (board := poller.due(at(second))) is not None:
-            yield second, board
+        while boards := poller.due(at(second)):
+            for board in boards:
+                yield second, board
 
 
 @pytest.fixture
 def poller() -> Poller:
-    return Poller(settings(), at(0))
+    return connected()
 
 
-def test_a_board_is_asked_at_once_and_then_at_its_interval(poller: Poller) -> None:
-    times = []
-    for second, board in asked(poller, 0, 600):
-        times.append(second)
-        poller.answered(board, TICKETS, NOON + second, at(second))
-
-    assert times == list(range(0, 600, 60))
+# --- tickets ---
 
 
-def test_nothing_is_due_before_its_deadline(poller: Poller) -> None:
-    assert poller.deadline() <= at(5).monotonic
-    poller.answered(only(poller, at(0)), TICKETS, NOON, at(0))
-
-    assert poller.deadline() == at(60).monotonic
-    assert poller.due(at(59.9)) is None
-    assert poller.due(at(60)) is not None
-
-
-def test_boards_are_asked_one_after_the_other_and_none_is_left_out() -> None:
-    poller = Poller(settings("ops", "net", "web"), at(0))
-    names = []
-    for second, board in asked(poller, 0, 121):
-        names.append((second, board.name))
-        poller.answered(board, TICKETS, NOON + second, at(second))
-
-    assert names == [(second, name) for second in (0, 60, 120) for name in ("ops", "net", "web")]
-
-
-def test_a_snapshot_holds_the_tickets_when_that_was_how_long_it_holds_and_who_says_so(poller: Poller) -> None:
+def test_what_was_found_is_published(poller: Poller) -> None:
     poller.answered(only(poller, at(7)), TICKETS, NOON + 5, at(7))
+
+    assert snapshots(poller.outbox(at(7))) == [Snapshot(TICKETS, NOON + 5, NOON + 3605, "main")]
+
+
+def test_without_a_sensible_time_of_jira_this_machines_clock_counts_and_that_is_told(poller: Poller) -> None:
+    poller.answered(only(poller, at(7)), TICKETS, None, at(7))
     messages = poller.outbox(at(7))
 
-    assert snapshots(messages) == [Snapshot(TICKETS, NOON + 5, NOON + 3605, "main")]
-    assert all(message.retain for message in messages)
-
-
-def test_tickets_that_stay_the_same_are_published_again_before_half_of_their_validity_is_over(poller: Poller) -> None:
-    times = []
-    for second, board in asked(poller, 0, 4 * 3600):
-        poller.answered(board, TICKETS, NOON + second, at(second))
-        if snapshots(poller.outbox(at(second))):
-            times.append(second)
-
-    gaps = {after - before for before, after in itertools.pairwise(times)}
-    assert gaps == {1740}
-
-
-def test_with_the_shortest_validity_every_poll_is_published() -> None:
-    poller = Poller(settings(interval="60s", valid_for="2m"), at(0))
-    for second, board in asked(poller, 0, 600):
-        poller.answered(board, TICKETS, NOON + second, at(second))
-        assert snapshots(poller.outbox(at(second)))
-
-
-@pytest.mark.parametrize("changed", [TICKETS[:2], (), (TICKETS[0]._replace(status="Done"), *TICKETS[1:])])
-def test_tickets_that_changed_are_published_at_once(poller: Poller, changed: tuple[Ticket, ...]) -> None:
-    poller.answered(only(poller, at(0)), TICKETS, NOON, at(0))
-    poller.outbox(at(0))
-    poller.answered(only(poller, at(60)), changed, NOON + 60, at(60))
-
-    assert [found.tickets for found in snapshots(poller.outbox(at(60)))] == [changed]
-
-
-def test_a_board_without_tickets_is_published_too(poller: Poller) -> None:
-    poller.answered(only(poller, at(0)), (), NOON, at(0))
-
-    assert [found.tickets for found in snapshots(poller.outbox(at(0)))] == [()]
+    assert [found.at for found in snapshots(messages)] == [NOON + 7]
+    assert "this machine's clock counts" in status(messages)["ops"]["detail"]
 
 
 def test_a_failure_publishes_no_tickets_so_that_the_last_ones_stay(poller: Poller) -> None:
-    poller.answered(only(poller, at(0)), TICKETS, NOON, at(0))
+    answer_all(poller, at(0))
     poller.outbox(at(0))
     poller.failed(only(poller, at(60)), OFFLINE, at(60))
 
-    messages = poller.outbox(at(60))
-    assert [message.topic for message in messages] == ["apimon/pollers/main/status"]
+    assert [message.topic for message in poller.outbox(at(60))] == ["apimon/pollers/main/status"]
 
 
-@pytest.mark.parametrize(
-    ("interval", "retry_after", "waits"),
-    [
-        ("60s", 0, [60, 120, 240, 480, 900, 900]),
-        ("1s", 0, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]),
-        ("1h", 0, [3600, 3600]),
-        ("60s", 300, [300, 300, 300, 480, 900]),
-        ("60s", 30, [60, 120]),
-        ("60s", 3600, [3600, 3600]),
-    ],
-)
-def test_a_jira_that_fails_is_asked_after_the_longest_of_interval_back_off_and_its_own_wish(
-    interval: str, retry_after: float, waits: list[int]
-) -> None:
-    poller = Poller(settings(interval=interval, valid_for="1d"), at(0))
-    now, found = 0.0, []
-    for _ in waits:
-        board = only(poller, at(now))
-        poller.failed(board, JiraError(JiraState.RATE_LIMITED, "slowly", retry_after), at(now))
-        found.append(poller.deadline() - at(now).monotonic)
-        now += found[-1]
+def test_what_was_found_while_the_broker_was_away_is_published_once_it_is_known_what_stands() -> None:
+    poller = unconnected()
+    answer_all(poller, at(0))
+    assert poller.outbox(at(0)) != []
+    poller.receive(Up("localhost", "5"), at(5))
+    first = {message.topic for message in poller.outbox(at(5))}
+    assert first == {"apimon/pollers/main/availability", "apimon/pollers/main/status"}
+    assert poller.deadline() == at(5 + GRACE).monotonic
 
-    assert found == waits
+    then = {message.topic for message in poller.outbox(at(5 + GRACE))}
+    assert then == {"apimon/tickets/ops", "apimon/boards/ops/summary"}
+    assert poller.deadline() == at(60).monotonic
 
 
-def test_one_answer_brings_the_interval_back(poller: Poller) -> None:
-    for now in (0, 60, 180):
-        poller.failed(only(poller, at(now)), OFFLINE, at(now))
-    poller.answered(only(poller, at(420)), TICKETS, NOON + 420, at(420))
-    assert poller.deadline() == at(480).monotonic
+def test_what_stands_already_is_not_published(poller: Poller) -> None:
+    other = Snapshot(TICKETS, NOON - 30, NOON + 3570, "spare")
+    poller.receive(Message("apimon/tickets/ops", snapshot.dump(other), retained=True), at(0))
+    answer_all(poller, at(1))
 
-    poller.failed(only(poller, at(480)), OFFLINE, at(480))
-    assert poller.deadline() == at(540).monotonic
+    assert {message.topic for message in poller.outbox(at(1))} == {"apimon/pollers/main/status"}
 
 
-def test_a_board_that_fails_does_not_hold_up_the_others() -> None:
-    poller = Poller(settings("bad", "ops"), at(0))
-    times = []
-    for second, board in asked(poller, 0, 3600):
-        if board.name == "bad":
-            poller.failed(board, JiraError(JiraState.QUERY, "no such project"), at(second))
-        else:
-            times.append(second)
-            poller.answered(board, TICKETS, NOON + second, at(second))
+def test_of_what_came_on_a_topic_the_newest_counts(poller: Poller) -> None:
+    for number in range(20):
+        tickets = TICKETS if number == 19 else ()
+        payload = snapshot.dump(Snapshot(tickets, NOON - 30 + number, NOON + 3600, "spare"))
+        poller.receive(Message("apimon/tickets/ops", payload), at(0))
+    answer_all(poller, at(1))
 
-    assert times == list(range(0, 3600, 60))
+    assert snapshots(poller.outbox(at(1))) == []
+
+
+@pytest.mark.parametrize("payload", [b"rubbish", b"[]", b'{"tickets":7}'])
+def test_rubbish_on_a_topic_is_told_once_and_replaced_at_the_next_poll(poller: Poller, payload: bytes) -> None:
+    answer_all(poller, at(0))
+    poller.outbox(at(0))
+    poller.remarks()
+    poller.receive(Message("apimon/tickets/ops", payload), at(10))
+    assert snapshots(poller.outbox(at(10))) == []
+    (remark,) = poller.remarks()
+    assert remark.text.startswith("board ops: somebody has published what nodes refuse: ")
+
+    answer_all(poller, at(60))
+    (published,) = [message for message in poller.outbox(at(60)) if message.topic == "apimon/tickets/ops"]
+    poller.receive(Message("apimon/tickets/ops", published.payload), at(60.1))
+    poller.outbox(at(60.1))
+    assert poller.remarks() == [Remark("payload ops: well again")]
+
+
+def test_a_board_whose_tickets_went_from_the_topic_is_published_at_the_next_poll(poller: Poller) -> None:
+    answer_all(poller, at(0))
+    poller.outbox(at(0))
+    poller.receive(Message("apimon/tickets/ops", b""), at(10))
+    answer_all(poller, at(60))
+
+    assert len(snapshots(poller.outbox(at(60)))) == 1
+
+
+def test_a_board_that_makes_too_large_a_message_is_told_and_the_last_snapshot_stays(poller: Poller) -> None:
+    many = tuple(Ticket(f"OPS-{number}", "Waiting for customer", summary="x" * 500) for number in range(5000))
+    poller.answered(only(poller, at(0)), many, NOON, at(0))
+
+    messages = poller.outbox(at(0))
+    assert {message.topic for message in messages} == {"apimon/pollers/main/status"}
+    assert status(messages)["ops"]["state"] == "query"
+    assert "narrow the JQL" in status(messages)["ops"]["detail"]
+    assert poller.due(at(59)) == []
+
+
+# --- the status ---
 
 
 def test_the_status_tells_how_each_board_is_doing(poller: Poller) -> None:
-    poller.answered(only(poller, at(0)), TICKETS, NOON, at(0))
+    answer_all(poller, at(0))
     assert status(poller.outbox(at(0))) == {
         "ops": {
             "state": "ok",
@@ -222,51 +222,114 @@ def test_a_state_is_told_by_its_word_in_the_contract(poller: Poller, state: Jira
     assert status(poller.outbox(at(0)))["ops"]["state"] == state.value
 
 
-def test_the_status_tells_since_when_it_runs_and_its_version(poller: Poller) -> None:
+def test_the_status_tells_since_when_it_runs_its_version_and_where_tickets_can_be_looked_at() -> None:
+    poller = unconnected()
     poller.receive(Up("localhost", "5"), at(30))
-    (told,) = (json.loads(m.payload) for m in poller.outbox(at(30)) if m.topic.endswith("/status"))
 
-    assert told == {"boards": {}, "started_at": "2026-11-23T12:00:00Z", "version": __version__}
+    assert contents(poller.outbox(at(30)), "apimon/pollers/main/status") == [
+        {
+            "boards": {},
+            "browse": "https://jira.example.com/browse/",
+            "started_at": "2026-11-23T12:00:00Z",
+            "version": __version__,
+        }
+    ]
 
 
 def test_a_board_that_was_not_asked_yet_is_not_in_the_status() -> None:
-    poller = Poller(settings("ops", "net"), at(0))
+    poller = connected("ops", "net")
     poller.answered(only(poller, at(0)), TICKETS, NOON, at(0))
 
-    assert set(status(poller.outbox(at(0)))) == {"ops"}
+    assert len(status(poller.outbox(at(0)))) == 1
+
+
+def test_what_is_wrong_with_jira_as_a_whole_is_told_of_all_boards_at_once_and_in_one_line_of_the_log() -> None:
+    poller = connected("ops", "net", "web")
+    answer_all(poller, at(0))
+    poller.remarks()
+    boards = poller.due(at(60))
+    poller.failed(boards[0], OFFLINE, at(60))
+
+    assert {name: report["state"] for name, report in status(poller.outbox(at(60))).items()} == dict.fromkeys(
+        ("ops", "net", "web"), "offline"
+    )
+    for board in boards[1:]:
+        poller.failed(board, OFFLINE, at(61))
+    assert poller.remarks() == [Remark("no route to Jira", bad=True)]
+
+
+def test_new_times_alone_are_told_every_ten_seconds_however_many_boards_there_are() -> None:
+    names = [f"board{number}" for number in range(40)]
+    chances = iter(number / 40 for number in range(40))
+    poller = connect(Poller(settings(*names, interval="5s"), at(0), lambda: next(chances, 0.0)), at(0))
+    times = []
+    for second in range(600):
+        answer_all(poller, at(second))
+        if contents(poller.outbox(at(second)), "apimon/pollers/main/status"):
+            times.append(second)
+
+    settled = [second for second in times if second > START_SPREAD]
+    assert min(after - before for before, after in itertools.pairwise(settled)) >= TIMES_EVERY
+    assert len(settled) >= 600 / TIMES_EVERY - 2
+
+
+def test_a_change_of_state_is_told_at_once(poller: Poller) -> None:
+    answer_all(poller, at(0))
+    poller.outbox(at(0))
+    poller.receive(Message(REQUEST, b""), at(6))
+    poller.failed(only(poller, at(6)), QUERY, at(6.5))
+
+    assert poller.deadline() <= at(6.5).monotonic
+    assert status(poller.outbox(at(6.5)))["ops"]["state"] == "query"
+
+
+def test_when_the_clock_is_set_the_start_is_put_right() -> None:
+    poller = Poller(settings(), Instant(0, 5.0), lambda: 0.0)
+    (board,) = poller.due(Instant(0, 5.0))
+
+    poller.answered(board, (), NOON, Instant(10, NOON + 15))
+
+    (told,) = contents(poller.outbox(Instant(10, NOON + 15)), "apimon/pollers/main/status")
+    assert told["started_at"] == "2026-11-23T12:00:05Z"
+
+
+# --- the broker ---
 
 
 def test_at_every_connection_all_that_is_retained_is_said_again() -> None:
-    poller = Poller(settings("ops", "net"), at(0))
-    for _ in range(2):
-        poller.answered(only(poller, at(0)), TICKETS, NOON, at(0))
+    poller = connected("ops", "net")
+    answer_all(poller, at(0))
     poller.outbox(at(0))
-    everything = [
-        "apimon/pollers/main/availability",
-        "apimon/pollers/main/status",
-        "apimon/tickets/net",
-        "apimon/tickets/ops",
-    ]
-    for second in (1, 2, 3):
+    for second in (10, 20, 30):
         poller.receive(Down("lost"), at(second))
         assert poller.outbox(at(second)) == []
         poller.receive(Up("localhost", "5"), at(second))
-        messages = poller.outbox(at(second))
-        assert sorted(message.topic for message in messages) == everything
+        messages = poller.outbox(at(second)) + poller.outbox(at(second + GRACE))
+        assert sorted(message.topic for message in messages) == [
+            "apimon/boards/net/summary",
+            "apimon/boards/ops/summary",
+            "apimon/pollers/main/availability",
+            "apimon/pollers/main/status",
+            "apimon/tickets/net",
+            "apimon/tickets/ops",
+        ]
         assert messages[0] == Publish("apimon/pollers/main/availability", b"online")
 
 
-def test_the_first_connection_says_nothing_of_boards_that_were_not_asked_yet(poller: Poller) -> None:
-    poller.receive(Up("localhost", "5"), at(0))
-
-    assert snapshots(poller.outbox(at(0))) == []
-
-
-def test_the_will_and_the_farewell_are_offline_and_retained(poller: Poller) -> None:
+def test_the_will_and_the_farewell_are_offline_and_retained() -> None:
+    poller = unconnected()
     poller.farewell()
 
     assert poller.will == Publish("apimon/pollers/main/availability", b"offline")
     assert poller.outbox(at(0)) == [poller.will]
+
+
+def test_it_listens_to_its_boards_and_to_requests() -> None:
+    assert unconnected("ops", "net").subscriptions == (
+        "apimon/tickets/ops",
+        "apimon/tickets/net",
+        "apimon/pollers/main/request/+",
+    )
 
 
 def test_topics_lie_below_the_configured_base_and_carry_the_id_of_the_poller() -> None:
@@ -275,27 +338,104 @@ def test_topics_lie_below_the_configured_base_and_carry_the_id_of_the_poller() -
     changed = original._replace(
         mqtt=original.mqtt._replace(base_topic="home/jira"), poller=original.poller._replace(id="second")
     )
-    poller = Poller(changed, at(0))
+    poller = Poller(changed, at(0), lambda: 0.0)
+    answer_all(poller, at(0))
     poller.receive(Up("localhost", "5"), at(0))
-    poller.answered(only(poller, at(0)), TICKETS, NOON, at(0))
 
-    assert {message.topic for message in poller.outbox(at(0))} == {
+    assert {message.topic for message in poller.outbox(at(GRACE))} == {
         "home/jira/pollers/second/availability",
         "home/jira/pollers/second/status",
         "home/jira/tickets/ops",
+        "home/jira/boards/ops/summary",
     }
 
 
+def test_a_topic_that_the_broker_does_not_let_it_write_or_read_is_told_in_the_log_once() -> None:
+    poller = unconnected()
+    poller.receive(Up("localhost", "5", denied=("apimon/tickets/ops",)), at(0))
+    for second in (1, 2):
+        poller.receive(Refused("apimon/tickets/ops"), at(second))
+    texts = [remark.text for remark in poller.remarks()]
+
+    assert "the broker refuses to let this poller read apimon/tickets/ops: check its access list" in texts
+    assert texts.count("the broker refuses to let this poller write apimon/tickets/ops: check its access list") == 1
+    poller.receive(Up("localhost", "5"), at(3))
+    assert "refuses" not in poller.summary()
+
+
+# --- requests ---
+
+
+def test_somebody_who_asks_for_a_poll_gets_one(poller: Poller) -> None:
+    answer_all(poller, at(0))
+    poller.outbox(at(0))
+    poller.receive(Message(REQUEST, b'{"transaction":17}'), at(20))
+
+    assert poller.outbox(at(20)) == [Publish(RESPONSE, b'{"status":"ok","transaction":17}', retain=False)]
+    assert only(poller, at(20)).name == "ops"
+
+
+def test_a_poll_that_jira_forbids_is_refused_with_the_time_of_the_next(poller: Poller) -> None:
+    poller.failed(only(poller, at(0)), JiraError(JiraState.RATE_LIMITED, "slowly", 300, everywhere=True), at(0))
+    poller.receive(Message(REQUEST, b""), at(20))
+
+    (answer,) = contents(poller.outbox(at(20)), RESPONSE)
+    assert answer["status"] == "error"
+    assert "before 2026-11-23T12:05:00Z" in answer["error"]
+    assert poller.due(at(299)) == []
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "error"),
+    [
+        ("polls", b"", "unknown request polls: expected poll"),
+        ("poll", b"[]", "expected nothing or an object, got []"),
+        ("poll", b"{", "expected JSON"),
+    ],
+)
+def test_a_request_that_is_none_is_answered_with_why(poller: Poller, topic: str, payload: bytes, error: str) -> None:
+    poller.receive(Message(f"apimon/pollers/main/request/{topic}", payload), at(0))
+
+    (answer,) = contents(poller.outbox(at(0)), f"apimon/pollers/main/response/{topic}")
+    assert answer["status"] == "error"
+    assert answer["error"].startswith(error)
+
+
+def test_a_retained_request_is_ignored_and_the_log_says_how_to_clear_it(poller: Poller) -> None:
+    answer_all(poller, at(0))
+    poller.outbox(at(0))
+    poller.remarks()
+    poller.receive(Message(REQUEST, b"", retained=True), at(20))
+
+    assert poller.outbox(at(20)) == []
+    assert poller.due(at(20)) == []
+    (remark,) = poller.remarks()
+    assert "clear it with: mosquitto_pub" in remark.text
+
+
+# --- the log ---
+
+
 def test_the_log_tells_a_failing_jira_and_its_recovery_once(poller: Poller) -> None:
+    poller.remarks()
     for second, board in asked(poller, 0, 3600):
         poller.failed(board, OFFLINE, at(second))
     for second, board in asked(poller, 3600, 7200):
         poller.answered(board, TICKETS, NOON + second, at(second))
 
-    assert poller.remarks() == [Remark("board ops: no route to Jira", bad=True), Remark("jira ops: well again")]
+    assert poller.remarks() == [Remark("no route to Jira", bad=True), Remark("jira: well again")]
 
 
-def test_the_log_tells_a_lost_broker_and_the_next_connection(poller: Poller) -> None:
+def test_the_log_tells_a_query_that_fails_and_its_recovery_by_its_board(poller: Poller) -> None:
+    poller.remarks()
+    poller.failed(only(poller, at(0)), QUERY, at(0))
+    answer_all(poller, at(60))
+
+    assert poller.remarks() == [Remark("board ops: no such project", bad=True), Remark("jira ops: well again")]
+
+
+def test_the_log_tells_a_lost_broker_and_the_next_connection() -> None:
+    poller = unconnected()
     poller.receive(Down("refused"), at(0))
     poller.receive(Down("refused"), at(1))
     poller.receive(Up("localhost:1883", "3.1.1"), at(2))
@@ -310,20 +450,29 @@ def test_the_log_tells_a_lost_broker_and_the_next_connection(poller: Poller) -> 
 def test_one_line_tells_people_how_it_is(poller: Poller) -> None:
     assert poller.summary() == "all boards are up to date"
     poller.receive(Down("refused"), at(0))
-    poller.failed(only(poller, at(0)), OFFLINE, at(0))
+    poller.failed(only(poller, at(0)), QUERY, at(0))
 
-    assert poller.summary() == "refused; board ops: no route to Jira"
-
-
-def test_it_subscribes_to_nothing_so_a_message_is_a_bug(poller: Poller) -> None:
-    with pytest.raises(ValueError, match="listens to nothing, and got apimon/tickets/ops"):
-        poller.receive(Message("apimon/tickets/ops", b""), at(0))
+    assert poller.summary() == "refused; board ops: no such project"
 
 
-def test_a_day_on_which_jira_is_down_for_five_hours() -> None:
-    poller = Poller(settings(), at(0))
+# --- a day ---
+
+
+def test_it_wakes_for_its_polls_and_for_nothing_else(poller: Poller) -> None:
+    wakes, now = 0, 0.0
+    while now < 86_400:
+        answer_all(poller, at(now), tickets=())
+        poller.outbox(at(now))
+        wakes += 1
+        now = poller.deadline() - 1000
+
+    assert wakes == 86_400 / 60
+
+
+def test_a_day_on_which_jira_is_down_for_five_hours(poller: Poller) -> None:
     down, up = 8 * 3600, 13 * 3600
     polls, published, held_until = 0, [], 0.0
+    poller.remarks()
     for second, board in asked(poller, 0, 86_400):
         if down <= second < up:
             polls += 1
@@ -343,67 +492,4 @@ def test_a_day_on_which_jira_is_down_for_five_hours() -> None:
     assert max(second for second in published if second < down) + 3600 < up, "the tickets went stale meanwhile"
     assert held_until > 86_400
     assert len(published) < 60
-    assert [remark.text for remark in poller.remarks()] == ["board ops: no route to Jira", "jira ops: well again"]
-
-
-def test_a_board_that_makes_too_large_a_message_is_told_and_the_last_snapshot_stays() -> None:
-    poller = Poller(settings(), at(0))
-    poller.receive(Up("localhost", "5"), at(0))
-    many = tuple(Ticket(f"OPS-{number}", "Waiting for customer", summary="x" * 200) for number in range(5000))
-    (board,) = settings().boards[:1]
-    poller.outbox(at(0))
-
-    poller.answered(poller.due(at(0)) or board, many, NOON, at(0))
-
-    said = {message.topic: json.loads(message.payload) for message in poller.outbox(at(0))}
-    assert set(said) == {"apimon/pollers/main/status"}
-    (report,) = said["apimon/pollers/main/status"]["boards"].values()
-    assert report["state"] == "query"
-    assert "narrow the JQL" in report["detail"]
-
-
-@pytest.mark.parametrize(
-    "broken",
-    [
-        Ticket("OPS-1", "Open", created=-1.0),
-        Ticket("OPS-1", "Open", due=9e11),
-        Ticket("OPS-1", "Op\ud800en"),
-        Ticket("", "Open", created=1.0, due=2.0)._replace(status=""),
-    ],
-)
-def test_tickets_that_nodes_would_refuse_are_told_not_published_and_no_bug(broken: Ticket) -> None:
-    poller = Poller(settings(), at(0))
-    poller.receive(Up("localhost", "5"), at(0))
-    poller.outbox(at(0))
-    board = poller.due(at(0))
-    assert board
-
-    poller.answered(board, (broken,), NOON, at(0))
-
-    said = {message.topic: json.loads(message.payload) for message in poller.outbox(at(0))}
-    assert set(said) == {"apimon/pollers/main/status"}
-    assert said["apimon/pollers/main/status"]["boards"][board.name]["state"] == "query"
-    assert poller.due(at(0)) is not board
-
-
-def test_a_topic_that_the_broker_does_not_let_it_write_is_told_in_the_log() -> None:
-    poller = Poller(settings(), at(0))
-    poller.receive(Refused("apimon/tickets/ops"), at(0))
-    poller.receive(Refused("apimon/tickets/ops"), at(1))
-
-    assert [remark.text for remark in poller.remarks()] == [
-        "the broker refuses to let this poller write apimon/tickets/ops: check its access list"
-    ]
-    poller.receive(Up("localhost", "5"), at(2))
-    assert "refuses" not in poller.summary()
-
-
-def test_when_the_clock_is_set_the_start_is_put_right() -> None:
-    poller = Poller(settings(), Instant(0, 5.0))
-    board = poller.due(Instant(0, 5.0))
-    assert board
-
-    poller.answered(board, (), NOON, Instant(10, NOON + 15))
-
-    (status,) = [message for message in poller.outbox(at(10)) if message.topic.endswith("status")]
-    assert json.loads(status.payload)["started_at"] == "2026-11-23T12:00:05Z"
+    assert [remark.text for remark in poller.remarks()] == ["no route to Jira", "jira: well again"]

@@ -173,7 +173,7 @@ def test_a_killed_node_that_is_back_within_the_wills_delay_was_never_offline(
 
 
 @pytest.mark.parametrize(
-    "payload", [b"rubbish", b"x" * 2**21, b'{"counts":{"A":20000}}'], ids=["no JSON", "2 MiB", "20,000"]
+    "payload", [b"rubbish", b"x" * 3 * 2**20, b'{"counts":{"A":20000}}'], ids=["no JSON", "3 MiB", "20,000"]
 )
 def test_a_bad_payload_is_on_the_status_topic_and_clears_with_the_next_good_one(
     tmp_path: Path, broker: Mosquitto, observer: Observer, payload: bytes

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from apimon_node.errors import PayloadError
 from apimon_node.tickets.snapshot import ALWAYS, CATEGORIES, MAX_TICKETS, Snapshot, Ticket, dump, parse
+from apimon_node.wire import MAX_PAYLOAD
 
 TEN = 1_795_428_000.0  # 2026-11-23T10:00:00Z
 
@@ -211,13 +212,18 @@ def test_ten_thousand_tickets_are_read_and_one_more_is_not() -> None:
     assert refusal(payload(tickets=one_more)) == "tickets: expected at most 10000, got 10001"
 
 
-def test_six_thousand_tickets_with_all_that_a_poller_publishes_are_read() -> None:
+def test_ten_thousand_tickets_with_all_that_a_poller_publishes_are_read_with_the_longest_of_usual_words() -> None:
     tickets = tuple(
-        Ticket(f"OPS-{number}", "Waiting for customer", "indeterminate", "Highest", TEN, TEN + 3600)
-        for number in range(6000)
+        Ticket(
+            f"INFRASTRUCTURE-{number:05}", "Waiting for customer", "indeterminate", "Highest", TEN + 0.001, TEN + 0.002
+        )
+        for number in range(MAX_TICKETS)
     )
+    assert len(tickets[0].key) == 20
+    payload = dump(Snapshot(tickets, TEN, TEN + 3600, "main"))
 
-    assert parse(dump(Snapshot(tickets, TEN, TEN + 3600, "main"))).tickets == tickets
+    assert parse(payload).tickets == tickets
+    assert len(payload) + 20 * MAX_TICKETS < MAX_PAYLOAD, "there is room for words that are longer still"
 
 
 def test_ten_thousand_counted_tickets_are_read() -> None:
@@ -238,7 +244,7 @@ def test_ten_thousand_counted_tickets_are_read() -> None:
         (b'{"tickets": [], "source": "\xff"}', "expected UTF-8"),
         (rb'{"tickets": [], "source": "\ud800"}', "half of a surrogate pair"),
         (b'{"tickets": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply"),
-        (b'{"tickets": []' + b" " * 1_048_576 + b"}", "expected at most 1048576 bytes"),
+        (b'{"tickets": []' + b" " * 2_097_152 + b"}", "expected at most 2097152 bytes"),
     ],
 )
 def test_what_is_no_strict_json_is_refused(content: bytes, reason: str) -> None:

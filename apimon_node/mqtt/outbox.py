@@ -14,11 +14,15 @@ class Outbox:
         """Say how something is: retained, and only if it is news."""
         if self._state.get(topic) != payload:
             self._state[topic] = payload
-            self._pending.append(Publish(topic, payload))
+            self.add(Publish(topic, payload))
+
+    def add(self, message: Publish) -> None:
+        """Say something whether it is news or not."""
+        self._pending.append(message)
 
     def once(self, topic: str, payload: bytes) -> None:
         """Say something to whoever listens now: not retained."""
-        self._pending.append(Publish(topic, payload, retain=False))
+        self.add(Publish(topic, payload, retain=False))
 
     def forget(self) -> None:
         """Everything is news again: a broker may have lost it."""

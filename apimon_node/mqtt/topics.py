@@ -15,6 +15,14 @@ class Topics(NamedTuple):
         """Name the snapshot of a board."""
         return f"{self.base}/tickets/{board}"
 
+    def summary(self, board: str) -> str:
+        """Name the numbers of a board, retained."""
+        return f"{self.base}/boards/{board}/summary"
+
+    def event(self, board: str) -> str:
+        """Name what happens to the tickets of a board."""
+        return f"{self.base}/boards/{board}/event"
+
     def poller(self, poller: str) -> "Own":
         """Name the topics of a poller."""
         return Own(f"{self.base}/pollers/{poller}")

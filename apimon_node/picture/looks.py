@@ -11,7 +11,10 @@ Color: TypeAlias = tuple[int, int, int]
 
 
 class Match(NamedTuple):
-    """What a ticket must be. An empty tuple, or None, asks for nothing; of several words one must fit."""
+    """What a ticket must be. An empty tuple, or None, asks for nothing; of several words one must fit.
+
+    Ages are seconds since the ticket was created: `younger_than` ends at the very age at which `older_than` begins.
+    """
 
     status: tuple[str, ...] = ()
     category: tuple[str, ...] = ()
@@ -19,9 +22,11 @@ class Match(NamedTuple):
     assignee: tuple[str, ...] = ()
     label: tuple[str, ...] = ()
     overdue: bool | None = None
+    younger_than: float | None = None
+    older_than: float | None = None
 
-    def __call__(self, ticket: Ticket, *, overdue: bool) -> bool:
-        """Tell whether the ticket is one of these."""
+    def __call__(self, ticket: Ticket, *, overdue: bool, age: float | None = None) -> bool:
+        """Tell whether the ticket is one of these. Without an age it is neither younger nor older than any."""
         return (
             (not self.status or ticket.status in self.status)
             and (not self.category or ticket.category in self.category)
@@ -29,6 +34,8 @@ class Match(NamedTuple):
             and (not self.assignee or ticket.assignee in self.assignee)
             and (not self.label or not set(self.label).isdisjoint(ticket.labels))
             and (self.overdue is None or self.overdue == overdue)
+            and (self.younger_than is None or (age is not None and age < self.younger_than))
+            and (self.older_than is None or (age is not None and age >= self.older_than))
         )
 
 
@@ -54,15 +61,25 @@ class Group(NamedTuple):
     overdue: int
 
 
-def group(looks: Sequence[Look], tickets: Iterable[tuple[Ticket, bool]]) -> tuple[list[Group], int]:
-    """Sort tickets (each with whether it is overdue) under the looks, in their order; count those that match none."""
+def ages(looks: Iterable[Look]) -> tuple[float, ...]:
+    """Give the ages at which a ticket may come to match another look, in order."""
+    asked = {age for look in looks for age in (look.match.younger_than, look.match.older_than)}
+    return tuple(sorted(age for age in asked if age is not None))
+
+
+def group(looks: Sequence[Look], tickets: Iterable[tuple[Ticket, bool, float | None]]) -> tuple[list[Group], int]:
+    """Sort tickets under the looks, in their order; count those that match none.
+
+    Each comes with whether it is overdue, and with its age, which may be rounded down to one of `ages(looks)`: the
+    fewer kinds of tickets, the less work.
+    """
     tallies = [[0, 0] for _ in range(len(looks) + 1)]  # tickets and overdue ones of each look; the last is of none
     found: dict[tuple[object, ...], list[int]] = {}
-    for ticket, overdue in tickets:
-        kind = (ticket.status, ticket.category, ticket.priority, ticket.assignee, ticket.labels, overdue)
+    for ticket, overdue, age in tickets:
+        kind = (ticket.status, ticket.category, ticket.priority, ticket.assignee, ticket.labels, overdue, age)
         tally = found.get(kind)
         if tally is None:
-            at = next((at for at, look in enumerate(looks) if look.match(ticket, overdue=overdue)), -1)
+            at = next((at for at, look in enumerate(looks) if look.match(ticket, overdue=overdue, age=age)), -1)
             tally = found[kind] = tallies[at]
         tally[0] += 1
         tally[1] += overdue

@@ -1,7 +1,7 @@
 """The poller as a program: wiring, and its turn. Everything that decides is in poller.py."""
 
 import logging
-import math
+import random
 from contextlib import ExitStack
 from functools import partial
 from typing import NamedTuple
@@ -11,8 +11,9 @@ from apimon_node.app import clock, link_to_broker, pass_on
 from apimon_node.background import Background
 from apimon_node.errors import JiraError
 from apimon_node.poller.client import JiraClient
-from apimon_node.poller.issues import FIELDS, tickets
+from apimon_node.poller.issues import tickets
 from apimon_node.poller.poller import Poller
+from apimon_node.poller.question import question
 from apimon_node.service import Service
 from apimon_node.settings import BoardSettings, PollerSettings, Settings
 from apimon_node.tickets.snapshot import Ticket
@@ -21,29 +22,33 @@ log = logging.getLogger("apimon_node")
 
 
 def run_poller(settings: Settings) -> None:
-    """Be a poller until a signal says to stop. Jira is asked beside the loop: it may take as long as its time-out."""
+    """Be a poller until a signal says to stop. Each board is asked beside the loop: it may take as long as it likes."""
     assert settings.poller is not None
     extras.need("jira", "jira")
-    poller = Poller(settings, clock())
+    poller = Poller(settings, clock(), random.random)
     with ExitStack() as stack:
         service = stack.enter_context(Service())
-        asking: Background[Outcome] = Background("jira")
-        stack.callback(asking.close)
-        link = stack.enter_context(link_to_broker(settings, f"apimon-poller-{settings.poller.id}", poller.will, ()))
+        calls: dict[str, Background[Outcome]] = {board.name: Background(board.name) for board in settings.boards}
+        for call in calls.values():
+            stack.callback(call.close)
+        link = stack.enter_context(
+            link_to_broker(settings, f"apimon-poller-{settings.poller.id}", poller.will, poller.subscriptions)
+        )
         client = jira_client(settings.poller)
         service.ready()
         while not service.stopping:
-            if asking.over:
-                _take_outcome(poller, asking.outcome())
-            if not asking.busy and (board := poller.due(clock())):
-                asking.start(partial(ask, client, board))
+            for board in poller.due(clock()):
+                calls[board.name].start(partial(ask, client, board))
             pass_on(poller, link)
             if service.managed:
                 service.status(poller.summary())
             service.alive()
-            until = math.inf if asking.busy else poller.deadline()
-            for event in link.wait(min(until, service.deadline()), service, asking):
+            busy = [call for call in calls.values() if call.busy]
+            for event in link.wait(min(poller.deadline(), service.deadline()), service, *busy):
                 poller.receive(event, clock())
+            for call in busy:
+                if call.over:
+                    _take_outcome(poller, call.outcome())
         poller.farewell()
         pass_on(poller, link)
     log.info("stopped")
@@ -59,19 +64,21 @@ class Outcome(NamedTuple):
 
 def ask(client: JiraClient, board: BoardSettings) -> Outcome:
     """Ask for a board. Blocks."""
+    leaving = PollerSettings._field_defaults["fields"]
+    asked = question(board, leaving)
     try:
-        found = client.search(board.jql, FIELDS)
-        return Outcome(board, tickets(found.issues, board.overdue_after), found.server_time)
+        found = client.search(asked.jql, asked.fields)
+        now = clock().wall if found.server_time is None else found.server_time
+        return Outcome(board, tickets(found.issues, board, fields=leaving, now=now, zone=None), found.server_time)
     except JiraError as err:
         return Outcome(board, err)
 
 
 def _take_outcome(poller: Poller, outcome: Outcome) -> None:
-    now = clock()
     if isinstance(outcome.answer, JiraError):
-        poller.failed(outcome.board, outcome.answer, now)
+        poller.failed(outcome.board, outcome.answer, clock())
     else:
-        poller.answered(outcome.board, outcome.answer, now.wall if outcome.at is None else outcome.at, now)
+        poller.answered(outcome.board, outcome.answer, outcome.at, clock())
 
 
 def jira_client(settings: PollerSettings) -> JiraClient:

@@ -1,55 +1,58 @@
 """The poller's decisions: which board to ask when, and what to publish. Pure: it knows no clock, socket or Jira."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 
-from apimon_node import __version__, wire
-from apimon_node.backoff import Backoff
+from apimon_node import __version__, request, wire
 from apimon_node.errors import JiraError, JiraState, PayloadError
 from apimon_node.faults import Faults, Remark
 from apimon_node.instant import Instant, WallClock
+from apimon_node.mqtt.inbox import Inbox
 from apimon_node.mqtt.messages import Down, Event, Message, Publish, Refused, Up
 from apimon_node.mqtt.outbox import Outbox
 from apimon_node.mqtt.topics import OFFLINE, ONLINE, Topics
+from apimon_node.poller.publication import Publication
+from apimon_node.poller.schedule import Schedule
 from apimon_node.settings import BoardSettings, PollerSettings, Settings
 from apimon_node.tickets import snapshot
-from apimon_node.tickets.snapshot import Snapshot, Ticket
+from apimon_node.tickets.snapshot import Ticket
 
-BACKOFF_LIMIT = 900.0
-"""Seconds between two polls of a Jira that fails, at the most."""
+GRACE = 1.0
+"""Seconds after a connection in which the broker sends what it has kept; what has not come then stands nowhere."""
 
-
-@dataclass(slots=True)
-class Course:
-    """How one board is doing. Times are monotonic, but for those in `snapshot`."""
-
-    board: BoardSettings
-    backoff: Backoff
-    next_at: float
-    snapshot: Snapshot | None = None
-    published_at: float = -math.inf
-    report: dict[str, object] | None = None
+TIMES_EVERY = 10.0
+"""Seconds between two status messages in which only the times of polls differ."""
 
 
 class Poller:
-    """Asks one board after the other, each at its interval, and keeps their snapshots on the broker.
+    """Asks each board at its interval, keeps its snapshot on the broker, and tells what happens.
 
-    A snapshot is published when its tickets changed, and before half of its validity is over. While Jira fails the
-    last one stays, and so becomes stale where the nodes can see it.
+    A snapshot is published when it differs from what stands on its topic, and before half of its validity is over.
+    While Jira fails the last one stays, and so becomes stale where the nodes can see it. `chance` gives numbers from 0
+    to 1.
     """
 
-    def __init__(self, settings: Settings, now: Instant) -> None:
+    def __init__(self, settings: Settings, now: Instant, chance: Callable[[], float]) -> None:
         assert settings.poller is not None
+        self._mqtt = settings.mqtt
         self._settings: PollerSettings = settings.poller
+        self._boards = {board.name: board for board in settings.boards}
         self._topics = Topics(settings.mqtt.base_topic)
         self._own = self._topics.poller(self._settings.id)
-        limit = max(BACKOFF_LIMIT, self._settings.interval)
-        self._courses = [
-            Course(board, Backoff(self._settings.interval, limit, reset_after=0), now.monotonic)
-            for board in settings.boards
-        ]
+        intervals = {name: board.interval or self._settings.interval for name, board in self._boards.items()}
+        self._schedule = Schedule(intervals, now.monotonic, chance)
+        self._publications = {
+            name: Publication(board, self._settings, self._topics) for name, board in self._boards.items()
+        }
+        self._by_topic = {self._topics.tickets(name): name for name in self._boards}
+        self._actions: request.Actions = {"poll": self._poll_now}
+        self._reports: dict[str, dict[str, object]] = {}
+        self._inbox = Inbox()
         self._faults = Faults()
         self._outbox = Outbox()
+        self._settle_at = math.inf  # when what stands on the topics is known; never while there is no connection
+        self._status_at = math.inf  # when the status is to be told
+        self._told_at = -math.inf
         self._started = now.wall
         self._clock = WallClock(now)
 
@@ -58,69 +61,116 @@ class Poller:
         """What the broker shall say when the poller is gone."""
         return Publish(self._own.availability, OFFLINE)
 
+    @property
+    def subscriptions(self) -> tuple[str, ...]:
+        """The topic filters that it listens to."""
+        return (*self._by_topic, self._own.request("+"))
+
     def farewell(self) -> None:
         """Say that it goes."""
         self._outbox.state(self._own.availability, OFFLINE)
 
+    # The broker
+
     def receive(self, event: Event, now: Instant) -> None:
         """Take in what came from the broker."""
         match event:
+            case Message() if event.topic.startswith(self._own.request("")):
+                self._take_request(event, now)
+            case Message():
+                self._inbox.put(event, now.monotonic)
             case Up():
-                self._faults.set("broker", "", None, now)
-                self._faults.forget("access")
-                self._faults.remark(f"connected to {event.broker} by MQTT {event.protocol}")
-                self._outbox.forget()
-                self._outbox.state(self._own.availability, ONLINE)
-                for course in self._courses:
-                    if course.snapshot is not None:
-                        self._publish(course, course.snapshot)
-                self._tell_status()
+                self._take_connection(event, now)
             case Down():
+                self._settle_at = math.inf
                 self._faults.set("broker", "", event.reason, now)
             case Refused():
-                text = f"the broker refuses to let this poller write {event.topic}: check its access list"
-                self._faults.set("access", event.topic, text, now)
-            case Message():
-                raise ValueError(f"the poller listens to nothing, and got {event.topic}")
+                self._faults.set("access", event.topic, _denied("write", event.topic), now)
 
-    def due(self, now: Instant) -> BoardSettings | None:
-        """Give the board to ask now, if any."""
-        course = min(self._courses, key=lambda course: course.next_at)
-        return course.board if course.next_at <= now.monotonic else None
+    def _take_connection(self, up: Up, now: Instant) -> None:
+        self._faults.set("broker", "", None, now)
+        self._faults.forget("access")
+        for topic in up.denied:
+            self._faults.set("access", topic, _denied("read", topic), now)
+        self._faults.remark(f"connected to {up.broker} by MQTT {up.protocol}")
+        self._settle_at = now.monotonic + GRACE
+        for publication in self._publications.values():
+            publication.renew()
+        self._outbox.forget()
+        self._outbox.state(self._own.availability, ONLINE)
+        self._status_at = now.monotonic
 
-    def answered(self, board: BoardSettings, tickets: tuple[Ticket, ...], at: float, now: Instant) -> None:
-        """Take in the tickets of a board as they were `at` (seconds since 1970, by Jira's clock)."""
-        course = self._course(board)
-        next_at = now.monotonic + self._settings.interval
-        half = course.published_at + self._settings.valid_for / 2
-        if course.snapshot is None or course.snapshot.tickets != tickets or next_at >= half:
-            new = Snapshot(tickets, at, at + self._settings.valid_for, self._settings.id)
+    def _take_request(self, message: Message, now: Instant) -> None:
+        what = message.topic.removeprefix(self._own.request(""))
+        ignored = request.why_ignored(message, what, self._mqtt)
+        if ignored is not None:
+            self._faults.remark(ignored, bad=True)
+        else:
+            self._outbox.once(self._own.response(what), request.answer(what, message.payload, self._actions, now))
+
+    def _poll_now(self, now: Instant) -> None:
+        at = self._schedule.hurry(now.monotonic)
+        if at > now.monotonic:
+            time = wire.format_time(int(now.wall + at - now.monotonic))
+            raise JiraError(JiraState.RATE_LIMITED, f"Jira wants no requests before {time}: it is polled then")
+
+    def _read(self, now: Instant) -> None:
+        """Take in what has come on the boards' topics; of each the newest message is what stands there."""
+        for topic, messages in self._inbox.drain().items():
+            name, payload = self._by_topic[topic], messages[-1].message.payload
+            text = None
             try:
-                self._publish(course, new)
+                self._publications[name].stands(snapshot.parse(payload) if payload else None)
             except PayloadError as err:
-                self.failed(
-                    board,
-                    JiraError(JiraState.QUERY, f"what Jira found can not be published: {err}; narrow the JQL"),
-                    now,
-                )
-                return
-            course.snapshot, course.published_at = new, now.monotonic
-        course.next_at = next_at
-        course.backoff.succeeded(now.monotonic)
+                self._publications[name].stands(None)
+                text = f"board {name}: somebody has published what nodes refuse: {err}"
+            self._faults.set("payload", name, text, now)
+
+    # Jira
+
+    def due(self, now: Instant) -> list[BoardSettings]:
+        """Give the boards to ask now. Each must be told of: answered or failed."""
+        return [self._boards[name] for name in self._schedule.due(now.monotonic)]
+
+    def answered(self, board: BoardSettings, tickets: tuple[Ticket, ...], at: float | None, now: Instant) -> None:
+        """Take in the tickets of a board as they were `at`: seconds since 1970 by Jira's clock, if it told them."""
+        publication = self._publications[board.name]
+        try:
+            self._say(publication.polled(tickets, now.wall if at is None else at, now))
+        except PayloadError as err:
+            text = f"what Jira found can not be published: {err}; narrow the JQL"
+            self.failed(board, JiraError(JiraState.QUERY, text), now)
+            return
+        self._schedule.answered(board.name, now.monotonic)
+        self._faults.set("jira", "", None, now)
         self._faults.set("jira", board.name, None, now)
-        overdue = sum(ticket.due is not None and ticket.due <= at for ticket in tickets)
-        self._report(course, JiraState.OK, f"{len(tickets)} tickets, {overdue} overdue", now)
+        clock = "" if at is not None else "; Jira told no sensible time, so this machine's clock counts"
+        self._report(
+            [board.name], JiraState.OK, f"{len(tickets)} tickets, {publication.overdue(now)} overdue{clock}", now
+        )
 
     def failed(self, board: BoardSettings, error: JiraError, now: Instant) -> None:
         """Take in why a board could not be asked."""
-        course = self._course(board)
-        again = course.backoff.failed(now.monotonic)
-        course.next_at = max(again, now.monotonic + error.retry_after)  # the back-off begins with the interval
-        self._faults.set("jira", board.name, f"board {board.name}: {error}", now, code=error.state)
-        self._report(course, error.state, str(error), now)
+        self._schedule.failed(board.name, error, now.monotonic)
+        if error.everywhere:
+            self._faults.set("jira", "", str(error), now, code=error.state)
+            self._report(self._boards, error.state, str(error), now)
+        else:
+            self._faults.set("jira", "", None, now)
+            self._faults.set("jira", board.name, f"board {board.name}: {error}", now, code=error.state)
+            self._report([board.name], error.state, str(error), now)
 
-    def outbox(self, _now: Instant) -> list[Publish]:
+    # What follows from it
+
+    def outbox(self, now: Instant) -> list[Publish]:
         """Take what is to be published."""
+        self._read(now)
+        if now.monotonic >= self._settle_at:
+            for name, publication in self._publications.items():
+                self._say(publication.settle(self._schedule.next_at(name), now))
+                self._say(publication.tell(now))
+        if now.monotonic >= self._status_at:
+            self._tell_status(now)
         return self._outbox.drain()
 
     def remarks(self) -> list[Remark]:
@@ -128,33 +178,42 @@ class Poller:
         return self._faults.remarks()
 
     def deadline(self) -> float:
-        """When (monotonic seconds) a board is to be asked next."""
-        return min(course.next_at for course in self._courses)
+        """When (monotonic seconds) it has to be asked again though nothing came in."""
+        told = min(publication.deadline() for publication in self._publications.values())
+        return min(self._schedule.deadline(), self._status_at, max(self._settle_at, told))
 
     def summary(self) -> str:
         """One line on how it is, for people."""
         return "; ".join(fault.text for fault in self._faults) or "all boards are up to date"
 
-    def _course(self, board: BoardSettings) -> Course:
-        return next(course for course in self._courses if course.board is board)
+    def _say(self, messages: Iterable[Publish]) -> None:
+        for message in messages:
+            self._outbox.add(message)
 
-    def _report(self, course: Course, state: JiraState, detail: str, now: Instant) -> None:
+    def _report(self, boards: Iterable[str], state: JiraState, detail: str, now: Instant) -> None:
+        """Note how the last poll of some boards went; what has changed is told at once, new times alone later."""
         self._started += self._clock.jump(now)
-        course.report = {
-            "state": state,
-            "detail": detail,
-            "checked_at": wire.format_time(int(now.wall)),
-            "next_poll_at": wire.format_time(int(now.wall + course.next_at - now.monotonic)),
-        }
-        self._tell_status()
+        for name in boards:
+            old = self._reports.get(name, {})
+            self._reports[name] = {
+                "state": state,
+                "detail": detail,
+                "checked_at": wire.format_time(int(now.wall)),
+                "next_poll_at": wire.format_time(int(now.wall + self._schedule.next_at(name) - now.monotonic)),
+            }
+            same = (old.get("state"), old.get("detail")) == (state, detail)
+            self._status_at = min(self._status_at, self._told_at + TIMES_EVERY if same else now.monotonic)
 
-    def _tell_status(self) -> None:
+    def _tell_status(self, now: Instant) -> None:
+        self._status_at, self._told_at = math.inf, now.monotonic
         status = {
-            "boards": {course.board.name: course.report for course in self._courses if course.report},
+            "boards": self._reports,
+            "browse": self._settings.jira.browse,
             "started_at": wire.format_time(int(self._started)),
             "version": __version__,
         }
         self._outbox.state(self._own.status, wire.dump(status))
 
-    def _publish(self, course: Course, new: Snapshot) -> None:
-        self._outbox.state(self._topics.tickets(course.board.name), snapshot.dump(new))
+
+def _denied(what: str, topic: str) -> str:
+    return f"the broker refuses to let this poller {what} {topic}: check its access list"

@@ -76,12 +76,22 @@ def dump(snapshot: Snapshot) -> bytes:
     return payload
 
 
+def body_of(ticket: Ticket) -> dict[str, object]:
+    """Give a ticket as it stands in a snapshot; keys without a value are left out."""
+    raw = ticket._asdict() | {
+        "created": _optional_time(ticket.created),
+        "due": _optional_time(ticket.due),
+        "labels": list(ticket.labels) or None,
+    }
+    return {key: value for key, value in raw.items() if value is not None}
+
+
 def _body(snapshot: Snapshot) -> dict[str, object]:
     body: dict[str, object] = {}
     if snapshot.tickets and not snapshot.tickets[0].key:
         body["counts"] = _count(snapshot.tickets)
     else:
-        body["tickets"] = [_raw(ticket) for ticket in snapshot.tickets]
+        body["tickets"] = [body_of(ticket) for ticket in snapshot.tickets]
     body |= {
         "at": _optional_time(snapshot.at),
         "valid_until": _optional_time(snapshot.valid_until),
@@ -218,12 +228,3 @@ def _count(tickets: tuple[Ticket, ...]) -> dict[str, dict[str, int]]:
 
 def _optional_time(seconds: float | None) -> str | None:
     return None if seconds is None else wire.format_time(seconds)
-
-
-def _raw(ticket: Ticket) -> dict[str, object]:
-    raw = ticket._asdict() | {
-        "created": _optional_time(ticket.created),
-        "due": _optional_time(ticket.due),
-        "labels": list(ticket.labels) or None,
-    }
-    return {key: value for key, value in raw.items() if value is not None}
