@@ -188,7 +188,7 @@ def _check_jira(settings: PollerSettings, boards: Sequence[BoardSettings]) -> It
     client = jira_client(settings)
     with closing(Background[Outcome]("jira")) as asking:
         for board in boards:
-            asking.start(partial(ask, client, board))
+            asking.start(partial(ask, client, board, settings))
             if not select.select([asking], [], [], JIRA_TIMEOUT)[0]:
                 text = f"no whole answer to the query of board {board.name} within {JIRA_TIMEOUT:g} s"
                 yield Finding("jira", Level.PROBLEM, text, "find out why Jira is so slow, or narrow the jql")
@@ -220,10 +220,10 @@ def _check_secret(jira: JiraSettings) -> Finding | None:
 
 
 def _answered(outcome: Outcome) -> tuple[Finding, bool]:
-    """Tell what came of asking, and whether to ask for more: only a query can be wrong for one board alone."""
+    """Tell what came of asking, and whether to ask for more: other boards need not fail for the same reason."""
     name, answer = outcome.board.name, outcome.answer
     if isinstance(answer, JiraError):
         mend = f"correct the jql of board {name}" if answer.state is JiraState.QUERY else ""
-        return Finding("jira", Level.PROBLEM, f"{answer.state}: {answer}", mend), bool(mend)
+        return Finding("jira", Level.PROBLEM, f"{answer.state}: {answer}", mend), not answer.everywhere
     late = sum(ticket.due is not None and ticket.due <= clock().wall for ticket in answer)
     return Finding("jira", Level.OK, f"the query of board {name} finds {len(answer)} tickets, {late} overdue"), True

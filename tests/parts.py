@@ -113,11 +113,12 @@ class Program:
         stdout: int | None = None,
         environment: Mapping[str, str] | None = None,
         before: str = "",
+        name: str = "",
     ) -> None:
-        """`before` is Python that runs before the program."""
+        """`before` is Python that runs before the program; `name` names its output files, else the command does."""
         code = f"{before}\nimport sys\nfrom apimon_node.cli import main\nsys.exit(main())"
         program = ["-c", code] if before else ["-m", "apimon_node"]
-        self._out, self._err = folder / f"{args[0]}.out", folder / f"{args[0]}.err"
+        self._out, self._err = folder / f"{name or args[0]}.out", folder / f"{name or args[0]}.err"
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self.process = subprocess.Popen(
                 [sys.executable, *program, *args],

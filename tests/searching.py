@@ -15,7 +15,7 @@ from apimon_node.poller.client import JiraClient
 from apimon_node.settings import AuthSettings, AuthType, ClientAuth, JiraSettings
 
 ACCOUNT = Account("me@example.com", "SECRETTOKEN")
-CLIENT_ID, CLIENT_SECRET = "apimon:1", "SECRET &+%/=\N{EURO SIGN}"  # what has to be encoded
+CLIENT_ID, CLIENT_SECRET = "apimon-1", "SECRET.of_apimon~1"  # the same whether a server decodes it or not
 GATEWAY = "/ex/jira/0b1e6b4e"
 JQL = "project = OPS AND statusCategory != Done"
 FIELDS = ("status", "priority", "created", "summary", "assignee", "labels")

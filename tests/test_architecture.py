@@ -74,7 +74,7 @@ mqtt.connection  | errors settings mqtt.messages                              | 
 mqtt.link        | background backoff settings mqtt.messages mqtt.connection  | select time random
 poller.shared    | errors                                                     | threading
 poller.transport | errors poller.refusals                                     | io logging socket ssl threading traceback requests urllib3
-poller.sign_in   | errors settings poller.oauth2 poller.shared poller.transport | base64 time urllib
+poller.sign_in   | errors settings poller.oauth2 poller.shared poller.transport | base64 time
 poller.session   | errors poller.refusals poller.paging poller.transport      | time jira
 poller.client    | errors settings poller.paging poller.shared poller.sign_in poller.session | time
 credentials      | errors                                                     | os pathlib

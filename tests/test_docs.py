@@ -13,6 +13,7 @@ from apimon_node import config
 from apimon_node.demo.jira import Account, JiraServer
 from apimon_node.demo.site import Site
 from apimon_node.errors import Failure
+from apimon_node.explain import explain
 from apimon_node.strip.codes import CODES
 from apimon_node.tickets import snapshot
 
@@ -154,6 +155,25 @@ def test_every_list_of_looks_in_a_recipe_is_one() -> None:
     blocks = re.findall(r"^```yaml\n(looks:.*?)^```", page, re.MULTILINE | re.DOTALL)
 
     assert [len(config.parse(block)[0].looks) for block in blocks] == [5, 4]
+
+
+def test_the_predecessors_configuration_in_our_words_is_what_check_says() -> None:
+    page = Path("docs/from-apimon.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (said,) = re.findall(r"^```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    settings, warnings = config.parse(text)
+
+    assert said.splitlines() == list(explain(settings))
+    assert warnings == []
+
+
+@pytest.mark.parametrize("key", ["ACCESS_TOKEN_URL", "CLIENT_ID", "CLIENT_SECRET", "SCOPE", "BASE_URL"])
+def test_every_variable_of_the_predecessor_has_its_place(key: str) -> None:
+    page = Path("docs/from-apimon.md").read_text(encoding="utf-8")
+    (place,) = re.findall(rf"^\| `{key}` \| `poller\.jira\.([a-z_.]+)` \|", page, re.MULTILINE)
+    shipped = Path("config.yaml").read_text(encoding="utf-8")
+
+    assert re.search(rf"^\s+{place.rpartition('.')[2]}:", shipped, re.MULTILINE)
 
 
 def test_the_readme_has_a_line_for_each_room_of_the_code() -> None:

@@ -22,8 +22,8 @@ TICKETS = "apimon/tickets/ops"
 CONFIG = """\
 mqtt: {{host: 127.0.0.1, port: {port}, protocol: 3.1.1}}
 poller:
-  interval: 1s
-  valid_for: 1h
+  interval: {interval}
+  valid_for: {valid_for}
   jira: {{url: '{jira}', timeout: 2s, auth: {auth}}}
 boards:
   - {{name: ops, jql: project = OPS AND statusCategory != Done, overdue_after: {{Open: 1h}}}}
@@ -41,9 +41,17 @@ def jira(site: Site) -> Iterator[JiraServer]:
         yield server
 
 
-def poller(folder: Path, broker: Mosquitto, jira: JiraServer, auth: str = "{type: pat}") -> Program:
+def poller(
+    folder: Path,
+    broker: Mosquitto,
+    jira: JiraServer,
+    auth: str = "{type: pat}",
+    interval: str = "1s",
+    valid_for: str = "1h",
+) -> Program:
     config = folder / "poller.yaml"
-    config.write_text(CONFIG.format(port=broker.port, jira=jira.url, auth=auth), encoding="utf-8")
+    text = CONFIG.format(port=broker.port, jira=jira.url, auth=auth, interval=interval, valid_for=valid_for)
+    config.write_text(text, encoding="utf-8")
     return Program(folder, "poll", "--config", str(config), environment={"APIMON_JIRA_TOKEN": TOKEN})
 
 
@@ -115,6 +123,18 @@ def test_nothing_is_published_again_while_nothing_changes_but_the_status(
     assert len([topic for topic, _, _ in observer.messages if topic == TICKETS]) == 1
 
 
+def test_a_poll_is_had_for_the_asking(
+    tmp_path: Path, broker: Mosquitto, observer: Observer, jira: JiraServer, site: Site
+) -> None:
+    site.create("one", time.time())
+    with poller(tmp_path, broker, jira, interval="1h", valid_for="1d"):
+        wait_until(lambda: TICKETS in observer.latest, "the snapshot")
+        site.create("two", time.time())
+        observer.publish("apimon/pollers/main/request/poll", {"transaction": 1}, retain=False)
+        observer.wait_for("apimon/pollers/main/response/poll", b'{"status":"ok","transaction":1}')
+        wait_until(lambda: len(observer.json(TICKETS)["tickets"]) == 2, "the new ticket")
+
+
 FAULTS: dict[str, Fault] = {
     "auth": Answer(401),
     "query": Answer(400, body=b'{"errorMessages":["no such field"],"errors":{}}'),
@@ -175,6 +195,32 @@ def test_the_broker_comes_back_without_memory_and_gets_everything_again(
         with Observer(broker.port) as observer:
             observer.wait_for(AVAILABILITY, b"online")
             wait_until(lambda: {TICKETS, STATUS} <= set(observer.latest), "all that is retained")
+
+
+def test_a_spare_is_silent_until_the_first_is_gone_and_something_changes(
+    tmp_path: Path, broker: Mosquitto, observer: Observer, jira: JiraServer, site: Site
+) -> None:
+    site.create("one", time.time())
+    with poller(tmp_path, broker, jira) as first:
+        wait_until(lambda: TICKETS in observer.latest, "the snapshot")
+        config = tmp_path / "spare.yaml"
+        config.write_text(
+            (tmp_path / "poller.yaml").read_text().replace("poller:", "poller:\n  id: spare"), encoding="utf-8"
+        )
+        with Program(tmp_path, "poll", "--config", str(config), environment={"APIMON_JIRA_TOKEN": TOKEN}, name="spare"):
+            wait_until(lambda: observer.json("apimon/pollers/spare/status").get("boards"), "the spare's first poll")
+            asked = len(jira.requests)
+            wait_until(lambda: len(jira.requests) >= asked + 6, "more polls of both")
+            assert [json.loads(payload)["source"] for topic, payload, _ in observer.messages if topic == TICKETS] == [
+                "main"
+            ]
+
+            first.process.kill()
+            first.process.wait()
+            site.create("two", time.time())
+            wait_until(lambda: observer.json(TICKETS).get("source") == "spare", "the spare's snapshot")
+            assert [ticket["key"] for ticket in observer.json(TICKETS)["tickets"]] == ["OPS-1", "OPS-2"]
+            wait_until(lambda: b"created" in observer.latest.get("apimon/boards/ops/event", b""), "the event")
 
 
 def test_a_clean_stop_says_offline(tmp_path: Path, broker: Mosquitto, observer: Observer, jira: JiraServer) -> None:

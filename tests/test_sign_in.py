@@ -1,5 +1,6 @@
 """How requests to Jira are signed: secrets, tokens that all threads share, and what the token server refuses."""
 
+import base64
 import json
 import logging
 import threading
@@ -13,6 +14,7 @@ import pytest
 from raw import RawServer
 from searching import (
     ACCOUNT,
+    CLIENT_ID,
     CLIENT_SECRET,
     FIELDS,
     JQL,
@@ -26,7 +28,20 @@ from searching import (
     settings_for,
 )
 
-from apimon_node.demo.jira import HTML, JSON, NOT_JSON, Account, Answer, Drip, Drop, Fault, Hang, JiraServer, Request
+from apimon_node.demo.jira import (
+    HTML,
+    JSON,
+    NOT_JSON,
+    Account,
+    Answer,
+    Drip,
+    Drop,
+    Fault,
+    Hang,
+    JiraServer,
+    OAuthApp,
+    Request,
+)
 from apimon_node.demo.site import Site
 from apimon_node.errors import ApimonError, ConfigError, JiraState
 from apimon_node.poller.client import JiraClient
@@ -156,6 +171,27 @@ def test_an_empty_client_secret_is_not_sent(guarded: JiraServer) -> None:
     error = failure(client_for(guarded, AuthType.OAUTH2, ""))
     assert (error.state, error.everywhere, str(error)) == (JiraState.AUTH, True, "the client secret is empty")
     assert not guarded.requests
+
+
+def test_a_client_secret_that_the_header_cannot_hold_needs_the_body(site: Site) -> None:
+    secret = "SECRET &+%/=\N{EURO SIGN}"
+    app = OAuthApp(CLIENT_ID, secret, client_auth="body")
+    with JiraServer(site, cloud=False, oauth=app) as server:
+        settings = settings_for(server, AuthType.OAUTH2)
+        by_header = settings._replace(auth=settings.auth._replace(scope=None, client_auth=ClientAuth.BASIC))
+        assert "set client_auth: body" in str(failure(JiraClient(by_header, lambda: secret)))
+        assert not server.requests
+        by_body = settings._replace(auth=settings.auth._replace(scope=None, client_auth=ClientAuth.BODY))
+        with closing(JiraClient(by_body, lambda: secret)) as client:
+            assert nine(client)
+
+
+def test_the_header_holds_id_and_secret_as_they_are() -> None:
+    with RawServer(lambda _: [b"HTTP/1.0 401 No\r\n\r\n"]) as raw:
+        auth = AuthSettings(AuthType.OAUTH2, client_id="me", token_url=raw.url())
+        failure(JiraClient(JiraSettings("http://127.0.0.1:9", auth), lambda: "SECRET&+%/="))
+    expected = b"Basic " + base64.b64encode(b"me:SECRET&+%/=")
+    assert expected in raw.asked[0]
 
 
 # --- tokens ---

@@ -13,7 +13,7 @@ from apimon_node.errors import JiraError
 from apimon_node.poller.client import JiraClient
 from apimon_node.poller.issues import tickets
 from apimon_node.poller.poller import Poller
-from apimon_node.poller.question import question
+from apimon_node.poller.question import question, sla_fields
 from apimon_node.service import Service
 from apimon_node.settings import BoardSettings, PollerSettings, Settings
 from apimon_node.tickets.snapshot import Ticket
@@ -38,7 +38,7 @@ def run_poller(settings: Settings) -> None:
         service.ready()
         while not service.stopping:
             for board in poller.due(clock()):
-                calls[board.name].start(partial(ask, client, board))
+                calls[board.name].start(partial(ask, client, board, settings.poller))
             pass_on(poller, link)
             if service.managed:
                 service.status(poller.summary())
@@ -62,14 +62,16 @@ class Outcome(NamedTuple):
     at: float | None = None
 
 
-def ask(client: JiraClient, board: BoardSettings) -> Outcome:
+def ask(client: JiraClient, board: BoardSettings, settings: PollerSettings) -> Outcome:
     """Ask for a board. Blocks."""
-    leaving = PollerSettings._field_defaults["fields"]
-    asked = question(board, leaving)
+    leaving = settings.fields
+    wanted = board.sla if "due" in leaving else ()
     try:
-        found = client.search(asked.jql, asked.fields)
+        sla = sla_fields(client.catalogue() if wanted else [], wanted)
+        found = client.search(*question(board, leaving, sla))
         now = clock().wall if found.server_time is None else found.server_time
-        return Outcome(board, tickets(found.issues, board, fields=leaving, now=now, zone=None), found.server_time)
+        made = tickets(found.issues, board, fields=leaving, sla=sla, now=now, zone=settings.time_zone)
+        return Outcome(board, made, found.server_time)
     except JiraError as err:
         return Outcome(board, err)
 

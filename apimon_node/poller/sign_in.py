@@ -4,7 +4,6 @@ import base64
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote_plus
 
 from apimon_node.errors import ApimonError, JiraError, JiraState
 from apimon_node.poller import oauth2
@@ -24,6 +23,7 @@ BEARER = "Bearer "
 
 NOT_SENDABLE = "the token, password or user is empty or has characters that HTTP cannot send"
 EMPTY = "the client secret is empty"
+NEEDS_BODY = "the client secret has characters that HTTP Basic cannot send: set client_auth: body"
 FRESH_REFUSED = (
     "Jira refused a token that the token server had just given (401): does this Jira take tokens of that server, "
     "are poller.jira.auth.scope and the rights of the client right?"
@@ -67,6 +67,8 @@ class SignIn:
         secret = self._secret()
         if not secret:
             raise _wrong(EMPTY)
+        if self._auth.client_auth is ClientAuth.BASIC and not _sendable(secret):
+            raise _wrong(NEEDS_BODY)
         form, sign = _request(self._auth, secret)
         answer = transport.post(self._auth.token_url or "", form, sign, self._settings.timeout, TOKEN_SERVER)
         token = oauth2.token(*answer, self._auth, time.time())
@@ -76,8 +78,8 @@ class SignIn:
 def _request(auth: AuthSettings, secret: str) -> tuple[dict[str, str], "Sign"]:
     """Give the form that asks for a token, and what signs the request.
 
-    In the header both are encoded as in a form before they are joined (RFC 6749, section 2.3.1). A server that does
-    not undo that refuses a secret with other characters than letters, digits, - . and _; client_auth: body helps.
+    In the header both stand as they are, as the predecessor sent them and most clients do; RFC 6749 (section 2.3.1)
+    would encode them first. That is the same for letters, digits and - . _ ~; for others client_auth: body helps.
     """
     form = {"grant_type": "client_credentials"}
     if auth.scope:
@@ -85,7 +87,7 @@ def _request(auth: AuthSettings, secret: str) -> tuple[dict[str, str], "Sign"]:
     name = auth.client_id or ""
     if auth.client_auth is ClientAuth.BODY:
         return form | {"client_id": name, "client_secret": secret}, _unsigned
-    return form, _with_header(_basic(quote_plus(name), quote_plus(secret)))
+    return form, _with_header(_basic(name, secret))
 
 
 class _WithToken:
