@@ -229,6 +229,7 @@ JIRA = mapping(
         "site": Key(scalar(optional(url))),
     },
     rules.sign_in_encrypted,
+    rules.site,
 )
 
 POLLER = mapping(

@@ -44,6 +44,9 @@ SIGN_IN = {
 }
 ALL_KEYS = tuple(dict.fromkeys(key for keys in SIGN_IN.values() for key in (*keys.needed, *keys.possible)))
 
+GATEWAY = "https://api.atlassian.com/"
+"""Where service accounts and API tokens with scopes reach Jira Cloud."""
+
 SMOOTH = 0.5
 """Seconds between two frames that the effects are made for; more often only costs."""
 
@@ -153,6 +156,13 @@ def sign_in_encrypted(values: Values, node: Node, path: str, problems: Problems)
 def _open(url: str | None) -> bool:
     """Tell whether what is sent to an address can be read on the way: it is neither https nor on this machine."""
     return url is not None and url.startswith("http:") and not LOOPBACK.match(url)
+
+
+def site(values: Values, node: Node, path: str, problems: Problems) -> None:
+    """Warn of links to tickets that lead nowhere: browsers do not find tickets at Atlassian's gateway."""
+    if values["site"] is None and values["url"].startswith(GATEWAY):
+        text = "is not named: links to tickets need the address of your site, such as https://example.atlassian.net"
+        problems.warn(node, f"{path}.site", text)
 
 
 def validity(values: Values, node: Node, path: str, problems: Problems) -> None:

@@ -1185,3 +1185,12 @@ def test_an_unknown_time_zone_is_named(written: str) -> None:
         "config.yaml:2: poller.time_zone: expected a time zone that this machine knows (its package tzdata), "
         f"such as Europe/Berlin, got {got}"
     )
+
+
+@pytest.mark.parametrize(("site", "warned"), [("", True), (", site: https://example.atlassian.net", False)])
+def test_atlassians_gateway_without_the_site_is_warned_of(site: str, *, warned: bool) -> None:
+    text = POLLER.replace("https://jira.example.com", f"https://api.atlassian.com/ex/jira/0b1e{site}")
+
+    assert [
+        warning.startswith("config.yaml:2: poller.jira.site: is not named") for warning in config.parse(text)[1]
+    ] == ([True] if warned else [])
