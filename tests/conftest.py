@@ -1,5 +1,6 @@
 """Fixtures: the real parts, and a witness of what they say to Jira."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,10 @@ from parts import Mosquitto, Observer
 
 from apimon_node.demo.exchange import Answer, Request
 from apimon_node.demo.jira import JiraServer
+
+# A shell starts what runs in its background without Ctrl-C, and programs under test would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A test is no benchmark, a busy machine no failure, and examples of other runs do not decide about this one.
 settings.register_profile("apimon", deadline=None, database=None)
