@@ -5,6 +5,7 @@ from collections import deque
 
 from apimon_node import __version__, request, wire
 from apimon_node.device import Device, devices
+from apimon_node.diagnosis import Diagnosis
 from apimon_node.display import Display
 from apimon_node.errors import PayloadError, StripError
 from apimon_node.faults import Faults, Remark
@@ -13,18 +14,16 @@ from apimon_node.mqtt.inbox import Inbox, Letter
 from apimon_node.mqtt.messages import Down, Event, Message, Publish, Refused, Up
 from apimon_node.mqtt.outbox import Outbox
 from apimon_node.mqtt.topics import OFFLINE, ONLINE, Topics
+from apimon_node.pace import Pace
 from apimon_node.picture.layout import lay_out
 from apimon_node.picture.looks import ages, group
-from apimon_node.picture.painting import Status
 from apimon_node.picture.patterns import Patterns
 from apimon_node.pollers import Pollers
+from apimon_node.presence import Presence
 from apimon_node.settings import Settings
 from apimon_node.strip.driver import Shown
 from apimon_node.tickets import snapshot
 from apimon_node.tickets.board import Board
-
-GRACE = 1.0
-"""Seconds that a connection may be missing, or the retained tickets may take to come, before it is called a fault."""
 
 COUNTERS_EVERY = 300.0
 """Seconds between two messages in which nothing but counters changed."""
@@ -46,7 +45,7 @@ class Node:
     def __init__(self, settings: Settings, now: Instant) -> None:
         assert settings.node is not None
         self._settings = settings
-        self._pace = min(settings.node.render_interval, PACE)
+        self._pace = Pace(min(settings.node.render_interval, PACE), BURST)
         self._topics = Topics(settings.mqtt.base_topic)
         self._own = self._topics.node(settings.node.id)
         self._displays = {strip.name: Display(strip, settings.node) for strip in settings.strips}
@@ -64,13 +63,11 @@ class Node:
             "self_test": self._self_test,
             "refresh": self._refresh,
         }
-        self._up_since: float | None = None
-        self._down_since = now.monotonic
-        self._down_reason = "not connected yet"
+        self._presence = Presence(now)
+        self._diagnosis = Diagnosis(self._faults, self._presence, self._boards, self._pollers)
         self._started = now.wall
         self._clock = WallClock(now)
         self._stale_at = -math.inf  # when the last update stops being true; what comes in makes it now
-        self._not_before = -math.inf
         self._told: object = None
         self._told_at = -math.inf
 
@@ -107,7 +104,7 @@ class Node:
             case Message():
                 self._inbox.put(event, now.monotonic)
             case Up():
-                self._up_since = now.monotonic
+                self._presence.came(now)
                 self._faults.remark(f"connected to {event.broker} by MQTT {event.protocol}")
                 self._faults.forget("access", keep=self.subscriptions)
                 for topic in self.subscriptions:
@@ -119,9 +116,7 @@ class Node:
                 topic = self._own.response("+") if response else event.topic
                 self._faults.set("access", topic, _denied("write", topic), now)
             case Down():
-                if self._up_since is not None:
-                    self._up_since, self._down_since = None, now.monotonic
-                self._down_reason = event.reason
+                self._presence.went(event.reason, now)
         self._stale_at = now.monotonic
 
     def frame_shown(self, name: str, shown: Shown, now: Instant) -> None:
@@ -161,7 +156,7 @@ class Node:
 
     def deadline(self) -> float:
         """When (monotonic seconds) it has to be asked again though nothing came in."""
-        update = max(self._stale_at, self._not_before)
+        update = max(self._stale_at, self._pace.not_before)
         return min(update, *(device.deadline() for device in self._devices.values()))
 
     def summary(self) -> str:
@@ -236,11 +231,11 @@ class Node:
             self._started += jump
             self._faults.shift(jump)
             self._stale_at = now.monotonic
-        if now.monotonic < max(self._stale_at, self._not_before):
+        if now.monotonic < max(self._stale_at, self._pace.not_before):
             return
-        self._not_before = max(self._not_before, now.monotonic - BURST * self._pace) + self._pace
+        self._pace.spend(now.monotonic)
         self._read(now)
-        self._update_faults(now)
+        self._diagnosis.update(now)
         for device in self._devices.values():
             changed = [self._draw(display, now) for display in device.displays]
             if any(changed):
@@ -253,70 +248,31 @@ class Node:
 
     def _next_change(self, now: Instant) -> float:
         """When what was worked out at `now` stops being true by itself."""
-        ends = (self._settled_at, self._told_at + COUNTERS_EVERY)
+        ends = (self._presence.settled_at, self._told_at + COUNTERS_EVERY)
         changes = [board.deadline(now) for board in self._boards.values()]
         changes.append(self._patterns.next_change(now.monotonic))
         return min([*changes, *(end for end in ends if end > now.monotonic)])
-
-    def _update_faults(self, now: Instant) -> None:
-        settled = self._settled(now)
-        offline = self._up_since is None and settled
-        self._faults.set("broker", "", self._down_reason if offline else None, now)
-        for name, board in self._boards.items():
-            if board.expired(now):
-                text = f"board {name}: its tickets have expired, and nobody has published new ones"
-                self._faults.set("stale", name, text, now)
-            elif board.snapshot is not None:
-                self._faults.set("stale", name, None, now)
-            elif self._up_since is not None and settled:  # else it may be on its way, or be as unknown as before
-                self._faults.set("stale", name, f"board {name}: nobody publishes its tickets", now)
-            source = board.snapshot.source if board.snapshot else None
-            for fault, trouble in self._pollers.troubles(source, name).items():
-                self._faults.set(fault, name, trouble.text, now, code=trouble.code)
-        self._update_refusals(now)
-
-    def _update_refusals(self, now: Instant) -> None:
-        """Raise and clear the faults of messages from the pollers that feed our boards; others do not matter."""
-        sources = {board.snapshot.source for board in self._boards.values() if board.snapshot}
-        refusals = self._pollers.refusals(source for source in sources if source)
-        for fault in self._faults:
-            if fault.name == "payload" and fault.subject not in self._boards and fault.subject not in refusals:
-                self._faults.set("payload", fault.subject, None, now)
-        for subject, text in refusals.items():
-            self._faults.set("payload", subject, text, now)
 
     def _draw(self, display: Display, now: Instant) -> bool:
         """Work out what a strip shows; tell whether that is new."""
         boards = [self._boards[name] for name in display.settings.boards]
         unknown = any(board.snapshot is None for board in boards)
-        if display.picture is None and unknown and not self._settled(now):
+        if display.picture is None and unknown and not self._presence.settled(now):
             return False  # the first frame starts the render interval: let it be one with tickets
         tickets = [ticket for board in boards for ticket in board.tickets(now)]
         groups, unmatched = group(self._settings.looks, tickets)
         return display.show(
             lay_out(groups, display.settings.pixels, self._settings.overdue_effect),
-            status=self._status_of(display),
+            status=self._diagnosis.status(display.settings.boards),
             dimmed=any(board.expired(now) for board in boards),
             over=self._patterns.row(now.monotonic, display.settings.pixels),
             unmatched=unmatched,
         )
 
-    def _status_of(self, display: Display) -> Status:
-        if "strip" in self._faults:
-            return Status.ERROR
-        # A refused payload is not among them: nothing is out of reach, and the tickets shown still hold.
-        boards = display.settings.boards
-        bad = any(
-            fault.name in {"broker", "access"}
-            or (fault.name in {"stale", "poller", "jira"} and fault.subject in boards)
-            for fault in self._faults
-        )
-        return Status.CONNECTION if bad else Status.OK
-
     def _tell_status(self, now: Instant) -> None:
         boards = {name: board.report(now) for name, board in self._boards.items()}
         faults = [fault.report() for fault in self._faults]
-        state = self._state(now)
+        state = self._diagnosis.state(now)
         strips = [(display.limited, display.unmatched) for display in self._displays.values()]
         told = (state, faults, boards, strips, self._started)
         if told == self._told and now.monotonic < self._told_at + COUNTERS_EVERY:
@@ -335,22 +291,6 @@ class Node:
             "version": __version__,
         }
         self._outbox.state(self._own.status, wire.dump(status))
-
-    @property
-    def _settled_at(self) -> float:
-        """When (monotonic seconds) the connection has been as it is for as long as the grace."""
-        return (self._down_since if self._up_since is None else self._up_since) + GRACE
-
-    def _settled(self, now: Instant) -> bool:
-        return now.monotonic >= self._settled_at
-
-    def _state(self, now: Instant) -> str:
-        if "strip" in self._faults:
-            return "error"
-        if any(True for _ in self._faults):
-            return "degraded"
-        unknown = any(board.snapshot is None for board in self._boards.values())
-        return "starting" if unknown and not self._settled(now) else "ok"
 
 
 def _denied(what: str, topic: str) -> str:

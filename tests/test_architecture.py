@@ -44,9 +44,12 @@ strip.driver     |                                                            |
 strip.recovery   | errors backoff                                             |
 strip.screen     | errors strip.recovery                                      |
 pollers          | errors wire mqtt.messages mqtt.topics                      |
+pace             |                                                            |
+presence         | instant                                                    |
+diagnosis        | instant faults presence pollers picture.painting tickets.board |
 display          | settings picture.*                                         |
 device           | errors instant settings display strip.driver strip.recovery strip.screen |
-node             | errors instant wire faults settings display device strip.driver pollers request tickets.* picture.* mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox |
+node             | errors instant wire faults pace presence diagnosis settings display device strip.driver pollers request tickets.* picture.* mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox |
 poller.jql       |                                                            |
 poller.answer    | wire tickets.snapshot                                      | datetime
 poller.overdue   | settings tickets.snapshot poller.answer                    | datetime
@@ -140,6 +143,9 @@ PURE = frozenset(
         "strip.recovery",
         "strip.screen",
         "pollers",
+        "pace",
+        "presence",
+        "diagnosis",
         "display",
         "device",
         "node",
