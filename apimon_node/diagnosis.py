@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 from apimon_node.faults import Faults
 from apimon_node.instant import Instant
+from apimon_node.mqtt.topics import Own
 from apimon_node.picture.painting import Status
 from apimon_node.pollers import Pollers
 from apimon_node.presence import Presence
@@ -13,7 +14,10 @@ from apimon_node.tickets.board import Board
 class Diagnosis:
     """Raises and clears the faults that follow from what is known, and sums all faults up."""
 
-    def __init__(self, faults: Faults, presence: Presence, boards: Mapping[str, Board], pollers: Pollers) -> None:
+    def __init__(
+        self, own: Own, faults: Faults, presence: Presence, boards: Mapping[str, Board], pollers: Pollers
+    ) -> None:
+        self._own = own
         self._faults = faults
         self._presence = presence
         self._boards = boards
@@ -26,6 +30,17 @@ class Diagnosis:
         for name, board in self._boards.items():
             self._look_at(name, board, now)
         self._look_at_refusals(now)
+
+    def connected(self, subscriptions: Collection[str], denied: Collection[str], now: Instant) -> None:
+        """Note which topics the broker lets us read from now on; what it lets us write will be seen."""
+        self._faults.forget("access", keep=subscriptions)
+        for topic in subscriptions:
+            self._faults.set("access", topic, _denied("read", topic) if topic in denied else None, now)
+
+    def refused(self, topic: str, now: Instant) -> None:
+        """Note that the broker did not take a message. Anybody can ask for answers: all of them are one."""
+        topic = self._own.response("+") if topic.startswith(self._own.response("")) else topic
+        self._faults.set("access", topic, _denied("write", topic), now)
 
     def status(self, boards: Collection[str]) -> Status:
         """Give what the status pixel of a strip with these boards tells."""
@@ -69,3 +84,7 @@ class Diagnosis:
                 self._faults.set("payload", fault.subject, None, now)
         for subject, text in refusals.items():
             self._faults.set("payload", subject, text, now)
+
+
+def _denied(what: str, topic: str) -> str:
+    return f"the broker refuses to let this node {what} {topic}: check its access list"

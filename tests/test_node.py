@@ -1003,7 +1003,7 @@ def test_the_status_has_what_the_contract_names() -> None:
     world = World().started(A={"total": 2, "overdue": 1})
 
     status = world.status
-    assert set(status) == {"state", "faults", "strips", "boards", "started_at", "version"}
+    assert set(status) == {"state", "faults", "quiet", "strips", "boards", "started_at", "version"}
     assert status["boards"] == {"ops": {"tickets": 2, "overdue": 1, "stale": False, "at": None}}
     assert status["started_at"] == "2026-11-23T12:00:00Z"
 

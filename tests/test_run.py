@@ -200,6 +200,24 @@ def test_requests_are_answered(tmp_path: Path, broker: Mosquitto, observer: Obse
     assert answer == {"status": "ok", "transaction": 7}
 
 
+def test_a_killed_node_finds_its_light_as_it_was(tmp_path: Path, broker: Mosquitto, observer: Observer) -> None:
+    config = node_config(tmp_path, broker.port, mqtt=", protocol: 3.1.1")
+    light = b'{"state":"OFF","brightness":7,"effect":"night"}'
+    with Program(tmp_path, "run", "--config", config) as program:
+        observer.wait_for(AVAILABILITY, b"online")
+        observer.publish("apimon/nodes/hall/light/set", light, retain=False)
+        observer.wait_for("apimon/nodes/hall/light", light)
+        program.process.kill()
+    observer.wait_for(AVAILABILITY, b"offline")
+    observer.publish(TICKETS, counts(A=3))
+    with Program(tmp_path, "run", "--config", config) as program:
+        observer.wait_for(AVAILABILITY, b"online")
+        wait_until(lambda: lit(program), "the first frame")
+
+        assert lit(program) == [".........."]
+        assert observer.latest["apimon/nodes/hall/light"] == light
+
+
 def test_the_service_manager_is_told_how_it_goes(tmp_path: Path, broker: Mosquitto, observer: Observer) -> None:
     observer.publish(TICKETS, counts(A=3))
     address = str(tmp_path / "notify")
