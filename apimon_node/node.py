@@ -7,7 +7,7 @@ from apimon_node import request, wire
 from apimon_node.device import Device, devices
 from apimon_node.diagnosis import Diagnosis
 from apimon_node.display import Display
-from apimon_node.errors import PayloadError, StripError
+from apimon_node.errors import ApimonError, PayloadError, StripError
 from apimon_node.faults import Faults, Remark
 from apimon_node.instant import Instant, WallClock
 from apimon_node.light import Light
@@ -28,6 +28,10 @@ from apimon_node.settings import Settings
 from apimon_node.strip.driver import Shown
 from apimon_node.tickets import snapshot
 from apimon_node.tickets.board import Board
+
+RESTART_EVERY = 10.0
+"""Seconds that a node must have run before it can be asked to start anew: or it would be dark for as long as one asks.
+"""
 
 PACE = 0.5
 """Seconds between two updates at the most, however seldom the strip may be written."""
@@ -65,7 +69,11 @@ class Node:
             "identify": self._identify,
             "self_test": self._self_test,
             "refresh": self._refresh,
+            "restart": self._restart,
         }
+        self.restarting = False
+        """Whether it was asked to start anew."""
+        self._may_restart_at = now.monotonic + RESTART_EVERY
         self._light = Light(self._own, settings.mqtt, self._faults)
         self._commanded = False
         self._quiet = Quiet(settings.node.quiet_hours)
@@ -235,6 +243,12 @@ class Node:
         for device in self._devices.values():
             device.forget()
         self._say_all()
+
+    def _restart(self, now: Instant) -> None:
+        if now.monotonic < self._may_restart_at:
+            wait = math.ceil(self._may_restart_at - now.monotonic)
+            raise ApimonError(f"started less than {RESTART_EVERY:.0f} s ago: ask again in {wait} s")
+        self.restarting = True
 
     def _say_all(self) -> None:
         """Publish everything that is retained, whether the broker should still have it or not."""

@@ -89,7 +89,7 @@ values           | picture.looks poller.jql                                   | 
 reading          | errors values                                              | pathlib yaml
 rules            | settings explain reading picture.painting strip.child      |
 config           | errors settings values reading rules picture.* strip.child strip.drivers tickets.snapshot | datetime pathlib
-service          |                                                            | os signal socket time
+service          | errors                                                     | os signal socket sys time
 checks           | settings strip.encoding                                    |
 machine          | checks                                                     | grp importlib os pathlib pwd stat
 app              | errors instant faults settings credentials service machine checks device node strip.driver strip.drivers mqtt.link mqtt.messages | logging os time

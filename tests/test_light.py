@@ -652,3 +652,37 @@ def test_parse_takes_no_effect_of_quiet_hours() -> None:
     assert Scene.OFF not in light.EFFECTS
     with pytest.raises(PayloadError):
         light.parse(b'{"effect":"off"}')
+
+
+# Starting anew
+
+
+def test_a_restart_is_answered_and_asked_of_whoever_runs_the_node() -> None:
+    lit = world(A=3)
+    lit.message("nodes/hall/request/restart", {"transaction": 1})
+    lit.turn()
+
+    assert lit.node.restarting
+    assert lit.sent[-1] == Publish(
+        "apimon/nodes/hall/response/restart", b'{"status":"ok","transaction":1}', retain=False
+    )
+
+
+def test_a_node_that_has_just_started_does_not_start_anew() -> None:
+    lit = World().started(A=3)
+    lit.message("nodes/hall/request/restart", b"")
+    lit.turn()
+
+    assert not lit.node.restarting
+    assert json.loads(lit.sent[-1].payload) == {
+        "status": "error",
+        "error": "started less than 10 s ago: ask again in 9 s",
+    }
+
+
+def test_a_retained_restart_is_ignored() -> None:
+    lit = world(A=3)
+    lit.message("nodes/hall/request/restart", b"", retained=True)
+    lit.turn()
+
+    assert not lit.node.restarting
