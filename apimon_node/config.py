@@ -1,6 +1,7 @@
 """config.yaml → settings: the schema, and the checks of what belongs together. The file itself explains each key."""
 
 from collections.abc import Callable
+from datetime import time, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from apimon_node import rules
 from apimon_node.errors import ConfigError
 from apimon_node.picture.effects import Effect
 from apimon_node.picture.looks import Look, Match
+from apimon_node.picture.scene import Scene
 from apimon_node.reading import (
     Key,
     Node,
@@ -15,6 +17,7 @@ from apimon_node.reading import (
     any_number,
     file,
     mapping,
+    nullable,
     one_or_more,
     read,
     scalar,
@@ -32,6 +35,7 @@ from apimon_node.settings import (
     OverdueSince,
     PollerSettings,
     Protocol,
+    QuietHours,
     Settings,
     StatusPixel,
     StripSettings,
@@ -52,6 +56,7 @@ from apimon_node.values import (
     query,
     share,
     text,
+    time_of_day,
     time_zone,
     topic,
     truth,
@@ -108,6 +113,14 @@ def _strip(
     )
 
 
+def _quiet_effect(value: Any) -> Scene:
+    return Scene(choice(Scene.NIGHT, Scene.OFF)("off" if value is False else value))  # YAML takes off for false
+
+
+def _quiet_hours(effect: Scene, time_zone: tzinfo | None, **times: time) -> QuietHours:
+    return QuietHours(times["from"], times["to"], effect, time_zone)  # from is no name in Python
+
+
 def _auth(
     token_file: Path | None,
     password_file: Path | None,
@@ -150,12 +163,25 @@ MQTT = mapping(
     },
 )
 
+QUIET_HOURS = mapping(
+    _quiet_hours,
+    {
+        "from": Key(scalar(time_of_day)),
+        "to": Key(scalar(time_of_day)),
+        "effect": Key(scalar(_quiet_effect)),
+        "time_zone": Key(scalar(optional(time_zone))),
+    },
+    rules.quiet_hours,
+    settings=QuietHours,
+)
+
 NODE = mapping(
     NodeSettings,
     {
         "id": Key(scalar(identifier)),
         "render_interval": Key(scalar(duration("10ms", "60s"))),
         "refresh_interval": Key(scalar(duration("1s", "1d"))),
+        "quiet_hours": Key(nullable(QUIET_HOURS)),
     },
     rules.pace,
 )
@@ -199,7 +225,10 @@ MATCH = mapping(
     rules.ages,
 )
 
-LOOK = mapping(Look, {"match": Key(MATCH, Match()), "color": Key(scalar(color)), "effect": Key(EFFECT)})
+LOOK = mapping(
+    Look,
+    {"match": Key(MATCH, Match()), "color": Key(scalar(color)), "effect": Key(EFFECT), "always": Key(scalar(truth))},
+)
 
 AUTH = mapping(
     _auth,

@@ -59,6 +59,13 @@ def pace(values: Values, node: Node, path: str, problems: Problems) -> None:
         )
 
 
+def quiet_hours(values: Values, node: Node, path: str, problems: Problems) -> None:
+    """Refuse quiet hours that do not end, or do not begin."""
+    if values["from"] == values["to"]:
+        text = f"expected another time than from, got '{values['to']:%H:%M}': it would always be quiet, or never"
+        problems.add(node, f"{path}.to", text)
+
+
 def current(values: Values, node: Node, path: str, problems: Problems) -> None:
     """Refuse a limit that not even a dark strip would keep."""
     limit, dark = values["max_milliamps"], values["pixels"] * MILLIAMPS_DARK

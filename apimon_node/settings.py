@@ -4,7 +4,7 @@ Durations are in seconds, shares (brightness) from 0 to 1. The shipped config.ya
 """
 
 from collections.abc import Mapping
-from datetime import tzinfo
+from datetime import time, tzinfo
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from apimon_node.picture.effects import Effect
 from apimon_node.picture.looks import Look
+from apimon_node.picture.scene import Scene
 from apimon_node.tickets.snapshot import MAX_TICKETS
 
 
@@ -71,12 +72,22 @@ class MqttSettings(NamedTuple):
     keepalive: int = 60
 
 
+class QuietHours(NamedTuple):
+    """When the light is quiet, each day, and what is seen then. `time_zone` None is the machine's own."""
+
+    begin: time
+    end: time
+    effect: Scene = Scene.NIGHT
+    time_zone: tzinfo | None = None
+
+
 class NodeSettings(NamedTuple):
-    """Who this node is, and its pace."""
+    """Who this node is, its pace, and when it is quiet."""
 
     id: str
     render_interval: float = 0.5
     refresh_interval: float = 60.0
+    quiet_hours: QuietHours | None = None
 
 
 class Ws281xSettings(NamedTuple):

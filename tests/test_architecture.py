@@ -31,7 +31,8 @@ picture.looks    | picture.effects tickets.snapshot                           |
 picture.layout   | picture.effects picture.looks                              |
 picture.painting | picture.effects picture.looks picture.layout               |
 picture.patterns | picture.effects picture.looks picture.layout               |
-settings         | picture.effects picture.looks tickets.snapshot             | datetime pathlib
+picture.scene    | picture.effects picture.looks picture.layout               |
+settings         | picture.effects picture.looks picture.scene tickets.snapshot             | datetime pathlib
 explain          | picture.looks settings tickets.snapshot                    |
 faults           | instant wire                                               |
 mqtt.messages    |                                                            |
@@ -44,9 +45,15 @@ strip.driver     |                                                            |
 strip.recovery   | errors backoff                                             |
 strip.screen     | errors strip.recovery                                      |
 pollers          | errors wire mqtt.messages mqtt.topics                      |
+pace             |                                                            |
+presence         | instant                                                    |
+diagnosis        | instant faults presence pollers mqtt.topics picture.painting tickets.board |
+light            | errors wire faults pace request settings picture.scene mqtt.messages mqtt.outbox mqtt.topics |
+quiet            | instant settings picture.scene                             | datetime
 display          | settings picture.*                                         |
 device           | errors instant settings display strip.driver strip.recovery strip.screen |
-node             | errors instant wire faults settings display device strip.driver pollers request tickets.* picture.* mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox |
+report           | instant wire device                                        |
+node             | errors instant wire faults pace presence diagnosis light quiet report settings display device strip.driver pollers request tickets.* picture.* mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox |
 poller.jql       |                                                            |
 poller.answer    | wire tickets.snapshot                                      | datetime
 poller.overdue   | settings tickets.snapshot poller.answer                    | datetime
@@ -78,11 +85,11 @@ poller.sign_in   | errors settings poller.oauth2 poller.shared poller.transport 
 poller.session   | errors poller.refusals poller.paging poller.transport      | time jira
 poller.client    | errors settings poller.paging poller.shared poller.sign_in poller.session | time
 credentials      | errors                                                     | os pathlib
-values           | picture.looks poller.jql                                   | webcolors zoneinfo
+values           | picture.looks poller.jql                                   | datetime webcolors zoneinfo
 reading          | errors values                                              | pathlib yaml
 rules            | settings explain reading picture.painting strip.child      |
-config           | errors settings values reading rules picture.* strip.child strip.drivers tickets.snapshot | pathlib
-service          |                                                            | os signal socket time
+config           | errors settings values reading rules picture.* strip.child strip.drivers tickets.snapshot | datetime pathlib
+service          | errors                                                     | os signal socket sys time
 checks           | settings strip.encoding                                    |
 machine          | checks                                                     | grp importlib os pathlib pwd stat
 app              | errors instant faults settings credentials service machine checks device node strip.driver strip.drivers mqtt.link mqtt.messages | logging os time
@@ -127,6 +134,7 @@ PURE = frozenset(
         "picture.layout",
         "picture.painting",
         "picture.patterns",
+        "picture.scene",
         "explain",
         "faults",
         "mqtt.messages",
@@ -140,6 +148,12 @@ PURE = frozenset(
         "strip.recovery",
         "strip.screen",
         "pollers",
+        "pace",
+        "presence",
+        "diagnosis",
+        "light",
+        "quiet",
+        "report",
         "display",
         "device",
         "node",

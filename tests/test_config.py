@@ -4,6 +4,7 @@ import copy
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import time
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from apimon_node import config
 from apimon_node.errors import ConfigError
 from apimon_node.picture.effects import Effect
 from apimon_node.picture.looks import Look, Match
+from apimon_node.picture.scene import Scene
 from apimon_node.settings import (
     AuthSettings,
     AuthType,
@@ -28,6 +30,7 @@ from apimon_node.settings import (
     OverdueSince,
     PollerSettings,
     Protocol,
+    QuietHours,
     Settings,
     StatusPixel,
     StripSettings,
@@ -311,7 +314,7 @@ boards: ops
             "config.yaml:16: looks[0].color: expected a colour such as orange or '#ff8800' "
             "(with the quotes: # begins a comment), got 'reddish'"
         ),
-        "config.yaml:17: looks[1]: expected a mapping with match, color or effect",
+        "config.yaml:17: looks[1]: expected a mapping with match, color, effect or always",
         "config.yaml:18: overdue: expected a mapping with effect",
         (
             "config.yaml:20: poller.jira.url: expected an address such as https://jira.example.com, "
@@ -897,6 +900,73 @@ def test_a_render_interval_below_half_a_second_works_with_a_warning() -> None:
 
 
 # Secrets
+
+
+def quiet(**values: object) -> str:
+    times = {"from": "'22:00'", "to": "'06:30'"} | values
+    return f"node: {{id: n, quiet_hours: {{{', '.join(f'{key}: {value}' for key, value in times.items())}}}}}\n"
+
+
+def test_quiet_hours_are_a_night_by_the_machines_own_clock_unless_told_otherwise() -> None:
+    node = settings(quiet()).node
+
+    assert node is not None
+    assert node.quiet_hours == QuietHours(time(22), time(6, 30), Scene.NIGHT, None)
+
+
+@pytest.mark.parametrize("effect", ["off", "'off'", "no"])
+def test_every_key_of_quiet_hours_arrives(effect: str) -> None:
+    node = settings(quiet(to="'6:30'", effect=effect, time_zone="Europe/Berlin")).node
+
+    assert node is not None
+    assert node.quiet_hours == QuietHours(time(22), time(6, 30), Scene.OFF, ZoneInfo("Europe/Berlin"))
+
+
+def test_quiet_hours_may_be_null() -> None:
+    assert settings("node: {id: n, quiet_hours: null}").node == settings("node: {id: n}").node
+
+
+def test_the_quiet_hours_that_the_shipped_file_proposes_are_some_with_every_default() -> None:
+    proposed = re.search(r"\{from: .*?\}", SHIPPED.read_text())
+
+    assert proposed
+    assert settings(f"node: {{id: n, quiet_hours: {proposed[0]}}}") == settings(quiet())
+
+
+TIME_OF_DAY = "expected a time of day from '00:00' to '23:59' (with the quotes: YAML takes 22:00 for a number)"
+
+TIME_ZONE = "expected a time zone that this machine knows (its package tzdata), such as Europe/Berlin"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"from": "22:00"}, f"from: {TIME_OF_DAY}, got 22:00"),
+        ({"from": "'24:00'"}, f"from: {TIME_OF_DAY}, got '24:00'"),
+        ({"to": "'22:60'"}, f"to: {TIME_OF_DAY}, got '22:60'"),
+        ({"to": "'٠٦:٣٠'"}, f"to: {TIME_OF_DAY}, got '٠٦:٣٠'"),
+        ({"to": "null"}, f"to: {TIME_OF_DAY}, got nothing"),
+        ({"to": "'22:00'"}, "to: expected another time than from, got '22:00': it would always be quiet, or never"),
+        ({"effect": "steady"}, "effect: expected night or off, got 'steady'"),
+        ({"effect": "true"}, "effect: expected night or off, got true"),
+        ({"time_zone": "Berlin"}, f"time_zone: {TIME_ZONE}, got 'Berlin'"),
+        ({"form": "'22:00'"}, "form: unknown key: did you mean 'from'?"),
+    ],
+)
+def test_quiet_hours_that_cannot_be_are_told(values: dict[str, object], expected: str) -> None:
+    assert problem(quiet(**values)) == f"config.yaml:1: node.quiet_hours.{expected}"
+
+
+def test_quiet_hours_need_a_beginning_and_an_end() -> None:
+    assert problems("node: {id: n, quiet_hours: {effect: night}}") == [
+        "config.yaml:1: node.quiet_hours.from: is missing",
+        "config.yaml:1: node.quiet_hours.to: is missing",
+    ]
+
+
+def test_a_look_may_always_shine() -> None:
+    assert [item.always for item in settings(look(color="red", always="true")).looks] == [True]
+    assert problem(look(color="red", always="'yes'")).endswith("looks[0].always: expected true or false, got 'yes'")
 
 
 def test_names_of_secret_files_are_relative_to_the_configuration(tmp_path: Path) -> None:

@@ -954,7 +954,7 @@ def test_refresh_writes_the_strip_and_says_everything_again() -> None:
 @pytest.mark.parametrize(
     ("what", "payload", "error"),
     [
-        ("dance", b"", "unknown request dance: expected identify or self_test or refresh"),
+        ("dance", b"", "unknown request dance: expected identify or self_test or refresh or restart"),
         ("identify", b"PRESS", "expected JSON: Expecting value: line 1 column 1 (char 0)"),
         ("identify", b"[1]", "expected nothing or an object, got [1]"),
         ("identify", b'{"transaction": [1]}', "transaction: expected text or a number, got [1]"),
@@ -1003,7 +1003,7 @@ def test_the_status_has_what_the_contract_names() -> None:
     world = World().started(A={"total": 2, "overdue": 1})
 
     status = world.status
-    assert set(status) == {"state", "faults", "strips", "boards", "started_at", "version"}
+    assert set(status) == {"state", "faults", "quiet", "strips", "boards", "started_at", "version"}
     assert status["boards"] == {"ops": {"tickets": 2, "overdue": 1, "stale": False, "at": None}}
     assert status["started_at"] == "2026-11-23T12:00:00Z"
 
