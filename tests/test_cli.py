@@ -54,11 +54,11 @@ def test_check_tells_what_the_configuration_means(capsys: pytest.CaptureFixture[
 
 def test_check_tells_warnings_beside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "config.yaml"
-    path.write_text("home_assistant: {}\n")
+    path.write_text("node: {id: hall, render_interval: 100ms}\n")
 
     assert main(["check", "--config", str(path)]) == 0
     assert capsys.readouterr().err == (
-        f"{path}:1: home_assistant: this version does not announce itself to Home Assistant yet (warning)\n"
+        f"{path}:1: node.render_interval: below 0.5s the node and the strip work harder than they need to (warning)\n"
     )
 
 

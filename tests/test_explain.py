@@ -29,6 +29,7 @@ def test_the_shipped_file_in_words() -> None:
             "of a ticket leave Jira key, status, category, priority, created, due"
         ),
         "board     ops: project = OPS AND statusCategory != Done; overdue after 3h in Open, 1w in In Progress",
+        "discovery as devices below homeassistant/, and again when homeassistant/status says online",
     ]
 
 
@@ -55,6 +56,7 @@ boards: [{name: a, jql: x}]
         "look 1    #ff0000 blink: overdue",
         "look 2    #ff0000 steady: status A, older than 1m, younger than 90s",
         "board     a: x; nothing becomes overdue",
+        "discovery as devices below homeassistant/, and again when homeassistant/status says online",
     ]
 
 
@@ -101,6 +103,20 @@ boards: [{name: a, jql: x}]
         "links lead to https://jira.example.com; days end by Europe/Berlin; "
         "of a ticket leave Jira key, status, summary, assignee"
     )
+
+
+@pytest.mark.parametrize(
+    ("home", "text"),
+    [
+        ("{enabled: false}", "off: Home Assistant is told nothing"),
+        ("{discovery_prefix: ha}", "as devices below ha/, and again when ha/status says online"),
+        ("{status_topic: birth}", "as devices below homeassistant/, and again when birth says online"),
+    ],
+)
+def test_what_home_assistant_is_told_is_told(home: str, text: str) -> None:
+    settings, _ = config.parse(f"node: {{id: n}}\nhome_assistant: {home}\n")
+
+    assert list(explain(settings))[-1] == f"discovery {text}"
 
 
 def test_an_empty_configuration_still_has_a_broker() -> None:
