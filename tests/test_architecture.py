@@ -38,6 +38,9 @@ mqtt.messages    |                                                            |
 mqtt.topics      |                                                            |
 mqtt.outbox      | mqtt.messages                                              |
 mqtt.inbox       | mqtt.messages                                              |
+mqtt.home_assistant | wire settings mqtt.messages mqtt.topics                 |
+mqtt.home_assistant_node | settings mqtt.messages mqtt.topics mqtt.home_assistant |
+mqtt.home_assistant_poller | settings mqtt.messages mqtt.topics mqtt.home_assistant |
 request          | errors instant wire settings mqtt.messages                 |
 strip.encoding   |                                                            |
 strip.driver     |                                                            |
@@ -126,6 +129,9 @@ PURE = frozenset(
         "mqtt.topics",
         "mqtt.outbox",
         "mqtt.inbox",
+        "mqtt.home_assistant",
+        "mqtt.home_assistant_node",
+        "mqtt.home_assistant_poller",
         "request",
         "checks",
         "strip.encoding",
