@@ -38,6 +38,7 @@ mqtt.messages    |                                                            |
 mqtt.topics      |                                                            |
 mqtt.outbox      | mqtt.messages                                              |
 mqtt.inbox       | mqtt.messages                                              |
+mqtt.announcement | settings mqtt.messages                                    |
 mqtt.home_assistant | wire settings mqtt.messages mqtt.topics                 |
 mqtt.home_assistant_node | settings mqtt.messages mqtt.topics mqtt.home_assistant |
 mqtt.home_assistant_poller | settings mqtt.messages mqtt.topics mqtt.home_assistant |
@@ -129,6 +130,7 @@ PURE = frozenset(
         "mqtt.topics",
         "mqtt.outbox",
         "mqtt.inbox",
+        "mqtt.announcement",
         "mqtt.home_assistant",
         "mqtt.home_assistant_node",
         "mqtt.home_assistant_poller",
