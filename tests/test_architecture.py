@@ -86,7 +86,7 @@ machine          | checks                                                     | 
 app              | errors instant faults settings credentials service machine checks device node strip.driver strip.drivers mqtt.link mqtt.messages | logging os time
 poller.app       | errors settings credentials extras service background app poller.* tickets.snapshot | logging random
 doctor           | errors wire settings credentials extras background machine checks app poller.app tickets.snapshot mqtt.link mqtt.messages mqtt.topics | os select
-cli              | errors config settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics demo.demo doctor checks strip.drivers strip.serve | argparse logging os pathlib sys time
+cli              | errors config settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics mqtt.home_assistant mqtt.home_assistant_node mqtt.home_assistant_poller demo.demo doctor checks strip.drivers strip.serve | argparse logging os pathlib sys time
 __main__         | cli                                                        | sys
 demo.*           | *                                                          | *
 """  # noqa: E501 - a table
