@@ -12,8 +12,6 @@ from apimon_node.picture.looks import Look, Match
 from apimon_node.picture.scene import Scene
 from apimon_node.reading import (
     Key,
-    Node,
-    Problems,
     any_number,
     file,
     mapping,
@@ -29,6 +27,7 @@ from apimon_node.settings import (
     AuthType,
     BoardSettings,
     ClientAuth,
+    HomeAssistantSettings,
     JiraSettings,
     MqttSettings,
     NodeSettings,
@@ -136,7 +135,7 @@ def _auth(
     )
 
 
-def _root(overdue: Effect, home_assistant: None, **parts: Any) -> Settings:  # noqa: ARG001 - see HOME_ASSISTANT
+def _root(overdue: Effect, **parts: Any) -> Settings:
     return Settings(overdue_effect=overdue, **parts)
 
 
@@ -289,10 +288,14 @@ BOARD = mapping(
 )
 
 
-def _home_assistant(node: Node, path: str, problems: Problems) -> None:
-    """Accept the part of the design that this version has no use for, and say so."""
-    problems.warn(node, path, "this version does not announce itself to Home Assistant yet")
-
+HOME_ASSISTANT = mapping(
+    HomeAssistantSettings,
+    {
+        "enabled": Key(scalar(truth)),
+        "discovery_prefix": Key(scalar(topic)),
+        "status_topic": Key(scalar(optional(topic))),
+    },
+)
 
 ROOT = mapping(
     _root,
@@ -305,7 +308,7 @@ ROOT = mapping(
         "poller": Key(POLLER, None),
         "boards": Key(sequence(BOARD), ()),
         "ws281x": Key(WS281X, Ws281xSettings()),
-        "home_assistant": Key(_home_assistant, None),
+        "home_assistant": Key(HOME_ASSISTANT, HomeAssistantSettings()),
     },
     rules.names("strips", "strip"),
     rules.names("boards", "board"),
@@ -314,6 +317,7 @@ ROOT = mapping(
     rules.lines,
     rules.devices,
     rules.poller_has_boards,
+    rules.discovery_is_apart,
     rules.validity_of_boards,
     rules.due_leaves,
 )

@@ -7,6 +7,7 @@ from apimon_node.settings import (
     ALL_SLA,
     AuthSettings,
     BoardSettings,
+    HomeAssistantSettings,
     OverdueSince,
     PollerSettings,
     QuietHours,
@@ -38,6 +39,8 @@ def explain(settings: Settings) -> Iterator[str]:
         yield f"poller    {_poller(settings.poller)}"
     for board in settings.boards:
         yield f"board     {board.name}: {_board(board)}"
+    if settings.node is not None or settings.poller is not None:
+        yield f"discovery {_discovery(settings.home_assistant)}"
 
 
 def seconds(value: float) -> str:
@@ -46,6 +49,12 @@ def seconds(value: float) -> str:
         if value >= size and value % size == 0:
             return f"{value / size:.0f}{unit}"
     return f"{value:.10g}s"
+
+
+def _discovery(home: HomeAssistantSettings) -> str:
+    if not home.enabled:
+        return "off: Home Assistant is told nothing"
+    return f"as devices below {home.discovery_prefix}/, and again when {home.birth_topic} says online"
 
 
 def _strip(strip: StripSettings) -> str:

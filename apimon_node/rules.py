@@ -234,6 +234,16 @@ def poller_has_boards(values: Values, node: Node, _path: str, problems: Problems
         problems.add(node, "boards", "is missing: the poller has nothing to ask for")
 
 
+def discovery_is_apart(values: Values, node: Node, _path: str, problems: Problems) -> None:
+    """Keep our topics out of where Home Assistant looks for devices: it would try to read them as such."""
+    base, home = values["mqtt"].base_topic, values["home_assistant"]
+    if home.enabled and f"{base}/".startswith(f"{home.discovery_prefix}/"):
+        text = f"expected another topic than mqtt.base_topic ({base}), and none above it, got {home.discovery_prefix!r}"
+        parts = {key.value: key for key, _ in node.value}
+        at = parts.get("home_assistant") or parts["mqtt"]
+        problems.add(at, "home_assistant.discovery_prefix", text)
+
+
 def _node_of(root: Node, part: str, at: int) -> Node:
     items = next(value for key, value in root.value if key.value == part)
     node: Node = items.value[at]

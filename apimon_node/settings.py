@@ -190,6 +190,19 @@ class BoardSettings(NamedTuple):
     max_tickets: int = MAX_TICKETS
 
 
+class HomeAssistantSettings(NamedTuple):
+    """Whether Home Assistant is told of nodes and pollers, and where. `status_topic` is None where it is the usual."""
+
+    enabled: bool = True
+    discovery_prefix: str = "homeassistant"
+    status_topic: str | None = None
+
+    @property
+    def birth_topic(self) -> str:
+        """Where Home Assistant says that it has started."""
+        return self.status_topic or f"{self.discovery_prefix}/status"
+
+
 class Settings(NamedTuple):
     """All of config.yaml. `node` and `poller` are None where the file has no such part."""
 
@@ -201,3 +214,4 @@ class Settings(NamedTuple):
     poller: PollerSettings | None
     boards: tuple[BoardSettings, ...]
     ws281x: Ws281xSettings = Ws281xSettings()
+    home_assistant: HomeAssistantSettings = HomeAssistantSettings()

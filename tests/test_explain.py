@@ -29,6 +29,7 @@ def test_the_shipped_file_in_words() -> None:
             "of a ticket leave Jira key, status, category, priority, created, due"
         ),
         "board     ops: project = OPS AND statusCategory != Done; overdue after 3h in Open, 1w in In Progress",
+        "discovery as devices below homeassistant/, and again when homeassistant/status says online",
     ]
 
 
@@ -56,6 +57,7 @@ boards: [{name: a, jql: x}]
         "look 1    #ff0000 blink: overdue",
         "look 2    #ff0000 steady: status A, older than 1m, younger than 90s",
         "board     a: x; nothing becomes overdue",
+        "discovery as devices below homeassistant/, and again when homeassistant/status says online",
     ]
 
 
@@ -126,6 +128,20 @@ def test_quiet_hours_without_a_time_zone_name_whose_time_they_mean() -> None:
     settings, _ = config.parse("node: {id: n, quiet_hours: {from: '22:00', to: '06:30', effect: off}}")
 
     assert list(explain(settings))[-1] == "quiet     from 22:00 to 06:30 by this machine's time: off"
+
+
+@pytest.mark.parametrize(
+    ("home", "text"),
+    [
+        ("{enabled: false}", "off: Home Assistant is told nothing"),
+        ("{discovery_prefix: ha}", "as devices below ha/, and again when ha/status says online"),
+        ("{status_topic: birth}", "as devices below homeassistant/, and again when birth says online"),
+    ],
+)
+def test_what_home_assistant_is_told_is_told(home: str, text: str) -> None:
+    settings, _ = config.parse(f"node: {{id: n}}\nhome_assistant: {home}\n")
+
+    assert list(explain(settings))[-1] == f"discovery {text}"
 
 
 def test_an_empty_configuration_still_has_a_broker() -> None:

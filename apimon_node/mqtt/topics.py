@@ -61,6 +61,10 @@ class Own(NamedTuple):
         """Name what a strip of a node shows, retained."""
         return f"{self.base}/strips/{strip}"
 
+    def image(self, strip: str) -> str:
+        """Name the picture of a strip of a node, retained."""
+        return f"{self.strip(strip)}/image"
+
     def request(self, what: str) -> str:
         """Name what it is asked to do."""
         return f"{self.base}/request/{what}"
