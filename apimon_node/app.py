@@ -2,6 +2,7 @@
 
 import logging
 import os
+import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -35,7 +36,7 @@ def clock() -> Instant:
 def run_node(settings: Settings) -> None:
     """Be a node until a signal says to stop."""
     assert settings.node is not None
-    node = Node(settings, clock())
+    node = Node(settings, clock(), random.random)
     with ExitStack() as stack:
         service = stack.enter_context(Service())
         made = open_drivers(devices(settings.strips), settings.ws281x, stack)

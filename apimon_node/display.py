@@ -1,6 +1,7 @@
 """The display: one strip's part of a node, from the picture to its frame at a moment. Pure."""
 
 from apimon_node.picture.effects import period
+from apimon_node.picture.image import png
 from apimon_node.picture.layout import Picture, Pixel
 from apimon_node.picture.painting import HEARTBEAT, STATUS, Output, Painting, Status, compose
 from apimon_node.picture.scene import LightState, Scene, render
@@ -16,6 +17,7 @@ class Display:
         self._output = Output(strip.order, strip.gamma, strip.brightness, strip.reverse, strip.max_milliamps)
         self._seen: tuple[tuple[Pixel, ...], Output] = ((), self._output)
         self._painting = Painting((), self._output)
+        self._image: tuple[tuple[Pixel, ...], bytes] = ((), b"")
         self.picture: Picture | None = None
         self.status = Status.OK
         self.unmatched = 0
@@ -99,6 +101,14 @@ class Display:
             "status": self.status.value,
             "limited": self.limited,
         }
+
+    def image(self) -> bytes | None:
+        """Give the message of the image topic: drawn only where the tickets on the strip have changed."""
+        if self.picture is None:
+            return None
+        if self._image[0] != self.picture.pixels:
+            self._image = self.picture.pixels, png(self.picture.pixels)
+        return self._image[1]
 
     def _status_pixel(self, status: Status) -> Pixel | None:
         if self.settings.status_pixel is StatusPixel.NONE:

@@ -2,8 +2,9 @@
 
 import math
 from collections import deque
+from collections.abc import Callable
 
-from apimon_node import request, wire
+from apimon_node import __version__, request, wire
 from apimon_node.device import Device, devices
 from apimon_node.diagnosis import Diagnosis
 from apimon_node.display import Display
@@ -11,6 +12,8 @@ from apimon_node.errors import ApimonError, PayloadError, StripError
 from apimon_node.faults import Faults, Remark
 from apimon_node.instant import Instant, WallClock
 from apimon_node.light import Light
+from apimon_node.mqtt.announcement import Announcement
+from apimon_node.mqtt.home_assistant_node import discovery
 from apimon_node.mqtt.inbox import Inbox, Letter
 from apimon_node.mqtt.messages import Down, Event, Message, Publish, Refused, Up
 from apimon_node.mqtt.outbox import Outbox
@@ -48,7 +51,7 @@ class Node:
     own: none of them waits for what other messages have used up.
     """
 
-    def __init__(self, settings: Settings, now: Instant) -> None:
+    def __init__(self, settings: Settings, now: Instant, chance: Callable[[], float]) -> None:
         assert settings.node is not None
         self._settings = settings
         pace = min(settings.node.render_interval, PACE)
@@ -81,6 +84,8 @@ class Node:
         self._diagnosis = Diagnosis(self._own, self._faults, self._presence, self._boards, self._pollers)
         self._report = Report(now.wall)
         self._clock = WallClock(now)
+        self._announcement = Announcement(settings.home_assistant, chance)
+        self._announcement.describe(discovery(settings, __version__), now.monotonic)
         self._stale_at = -math.inf  # when the last update stops being true; what comes in makes it now
 
     # What the node needs, and says at its end
@@ -95,7 +100,8 @@ class Node:
         """The topic filters that it listens to."""
         pollers = self._topics.poller("+")
         own = (self._own.light, self._own.light_set, self._own.request("+"))
-        return (*self._boards_by_topic, pollers.availability, pollers.status, *own)
+        home = self._announcement.subscriptions
+        return (*self._boards_by_topic, pollers.availability, pollers.status, *own, *home)
 
     @property
     def will(self) -> Publish:
@@ -111,6 +117,8 @@ class Node:
 
     def receive(self, event: Event, now: Instant) -> None:
         """Take in what came from the broker."""
+        if self._announcement.receive(event, now.monotonic):
+            return
         match event:
             case Message():
                 if not self._take(event, now):
@@ -151,6 +159,12 @@ class Node:
 
     def outbox(self, now: Instant) -> list[Publish]:
         """Take what is to be published."""
+        announcement, everything = self._announcement.due(now.monotonic)
+        if announcement is not None:
+            self._outbox.add(announcement)
+        if everything:
+            self._say_all()
+            self._stale_at = now.monotonic
         self._update(now)
         return self._outbox.drain()
 
@@ -160,7 +174,8 @@ class Node:
 
     def deadline(self) -> float:
         """When (monotonic seconds) it has to be asked again though nothing came in."""
-        return min(self._update_at, *(device.deadline() for device in self._devices.values()))
+        devices = (device.deadline() for device in self._devices.values())
+        return min(self._update_at, self._announcement.deadline(), *devices)
 
     def summary(self) -> str:
         """One line on how it is, for people."""
@@ -279,8 +294,9 @@ class Node:
             if any(changed):
                 device.repaint()
         for name, display in self._displays.items():
-            if (content := display.content()) is not None:
+            if (content := display.content()) is not None and (image := display.image()) is not None:
                 self._outbox.state(self._own.strip(name), wire.dump(content))
+                self._outbox.state(self._own.image(name), image)
         self._tell_status(now)
         self._stale_at = self._next_change(now)
 

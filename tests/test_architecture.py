@@ -58,7 +58,7 @@ quiet            | instant settings picture.scene                             | 
 display          | settings picture.*                                         |
 device           | errors instant settings display strip.driver strip.recovery strip.screen |
 report           | instant wire device                                        |
-node             | errors instant wire faults pace presence diagnosis light quiet report settings display device strip.driver pollers request tickets.* picture.* mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox |
+node             | errors instant wire faults pace presence diagnosis light quiet report settings display device strip.driver pollers request tickets.* picture.* mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox mqtt.announcement mqtt.home_assistant_node |
 poller.jql       |                                                            |
 poller.answer    | wire tickets.snapshot                                      | datetime
 poller.overdue   | settings tickets.snapshot poller.answer                    | datetime
@@ -70,7 +70,7 @@ poller.oauth2    | errors settings poller.refusals                            |
 poller.schedule  | errors backoff                                             |
 poller.changes   | tickets.snapshot                                           |
 poller.publication | instant wire settings tickets.snapshot mqtt.messages mqtt.topics poller.changes |
-poller.poller    | errors instant wire faults settings request tickets.snapshot mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox poller.publication poller.schedule |
+poller.poller    | errors instant wire faults settings request tickets.snapshot mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox poller.publication poller.schedule mqtt.announcement mqtt.home_assistant_poller |
 
 strip.memory     | errors strip.driver                                        |
 strip.terminal   | errors picture.painting strip.driver                       | select sys rich
@@ -97,7 +97,7 @@ config           | errors settings values reading rules picture.* strip.child st
 service          | errors                                                     | os signal socket sys time
 checks           | settings strip.encoding                                    |
 machine          | checks                                                     | grp importlib os pathlib pwd stat
-app              | errors instant faults settings credentials service machine checks device node strip.driver strip.drivers mqtt.link mqtt.messages | logging os time
+app              | errors instant faults settings credentials service machine checks device node strip.driver strip.drivers mqtt.link mqtt.messages | logging os time random
 poller.app       | errors settings credentials extras service background app poller.* tickets.snapshot | logging random
 doctor           | errors wire settings credentials extras background machine checks app poller.app tickets.snapshot mqtt.link mqtt.messages mqtt.topics | os select
 cli              | errors config settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics mqtt.home_assistant mqtt.home_assistant_node mqtt.home_assistant_poller demo.demo doctor checks strip.drivers strip.serve | argparse logging os pathlib sys time

@@ -98,6 +98,9 @@ def test_every_topic_that_is_published_is_documented_and_the_other_way_round(pub
 
 @pytest.mark.parametrize("topic", EXAMPLES)
 def test_the_example_of_a_topic_is_what_is_published(published: dict[str, bytes], topic: str) -> None:
+    if topic.endswith("image"):
+        assert published[real_topic(topic)].startswith(b"\x89PNG\r\n")
+        return
     example, real = EXAMPLES[topic], published[real_topic(topic)].decode()
 
     if topic.endswith("availability"):

@@ -24,6 +24,7 @@ looks:
   - {{match: {{status: A}}, color: red}}
   - {{match: {{status: B}}, color: lime}}
   - {{match: {{status: C}}, color: blue}}
+home_assistant: {{enabled: false}}
 """
 
 
@@ -46,7 +47,7 @@ class World:
         self.connected = False
         self.now = 0.0
         self.lead = wall
-        self.node = Node(self.settings, self.instant)
+        self.node = Node(self.settings, self.instant, lambda: 0.5)
         sizes = [sum(strip.pixels * strip.channels for strip in strips) for strips in devices(self.settings.strips)]
         self.strips = {name: MemoryStrip(size, channels=1) for name, size in zip(self.node.devices, sizes, strict=True)}
         self.writes: list[tuple[float, bytes]] = []
