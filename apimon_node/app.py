@@ -2,6 +2,7 @@
 
 import logging
 import os
+import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -16,7 +17,7 @@ from apimon_node.instant import Instant
 from apimon_node.mqtt.link import Link
 from apimon_node.mqtt.messages import Down, Publish, Refused
 from apimon_node.node import Node
-from apimon_node.service import Service
+from apimon_node.service import Service, start_anew
 from apimon_node.settings import Settings
 from apimon_node.strip.driver import Driver, Shown
 from apimon_node.strip.drivers import HARDWARE, open_drivers
@@ -35,7 +36,7 @@ def clock() -> Instant:
 def run_node(settings: Settings) -> None:
     """Be a node until a signal says to stop."""
     assert settings.node is not None
-    node = Node(settings, clock())
+    node = Node(settings, clock(), random.random)
     with ExitStack() as stack:
         service = stack.enter_context(Service())
         made = open_drivers(devices(settings.strips), settings.ws281x, stack)
@@ -45,11 +46,14 @@ def run_node(settings: Settings) -> None:
         )
         service.ready()
         _check_strips(settings)
-        while not service.stopping:
+        while not service.stopping and not node.restarting:
             _node_turn(node, drivers, link, service)
         for name, frame in node.farewell().items():
             _tell(node, name, partial(drivers[name].show, frame))
         pass_on(node, link)
+    if node.restarting and not service.stopping:
+        log.info("starting anew, as requested")
+        start_anew()
     log.info("stopped")
 
 

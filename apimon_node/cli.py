@@ -1,6 +1,7 @@
 """The commands of apimon-node. Exit codes: 0 well, 1 it failed, 2 wrong configuration or arguments, 70 a bug."""
 
 import argparse
+import json
 import logging
 import os
 import re
@@ -16,6 +17,8 @@ from apimon_node.mqtt.messages import Publish
 from apimon_node.mqtt.topics import Topics
 from apimon_node.settings import Settings
 from apimon_node.tickets import snapshot
+
+NOBODY = "node, poller: both are missing: there is nobody to announce to Home Assistant"
 
 FAILED, USAGE, BUG, INTERRUPTED = 1, 2, 70, 130
 """Exit codes; 70 is EX_SOFTWARE of sysexits.h, 130 is what shells give for SIGINT."""
@@ -102,6 +105,39 @@ def _doctor(args: argparse.Namespace) -> None:
         raise ApimonError(f"{problems} problem{'s' if problems > 1 else ''} found")
 
 
+def _show_discovery(args: argparse.Namespace) -> None:
+    from apimon_node.mqtt import home_assistant_node, home_assistant_poller  # noqa: PLC0415 - as above
+
+    settings = _settings(args)
+    messages = []
+    if settings.node is not None:
+        messages.append(home_assistant_node.discovery(settings, __version__))
+    if settings.poller is not None:
+        messages.append(home_assistant_poller.discovery(settings, {}, __version__))
+    if not messages:
+        raise ConfigError(NOBODY)
+    payloads = {message.topic: json.loads(message.payload) for message in messages}
+    print(json.dumps(payloads, indent=2, ensure_ascii=False))
+
+
+def _clear_discovery(args: argparse.Namespace) -> None:
+    from apimon_node.app import publish  # noqa: PLC0415 - as above
+    from apimon_node.mqtt.home_assistant import config_topics  # noqa: PLC0415 - as above
+
+    settings = _settings(args)
+    topics = config_topics(settings)
+    if not topics:
+        raise ConfigError(NOBODY)
+    for topic in topics:
+        publish(settings, Publish(topic, b""))
+        print(f"cleared {topic}")
+    if settings.home_assistant.enabled:
+        print(
+            "a node or poller that runs announces itself again at its next connection:"
+            " stop it, or set home_assistant.enabled to false and restart it, before you clear"
+        )
+
+
 def _strip(args: argparse.Namespace) -> None:
     from apimon_node.strip.drivers import library  # noqa: PLC0415 - as above
     from apimon_node.strip.serve import serve  # noqa: PLC0415 - as above
@@ -175,6 +211,7 @@ def _parser() -> argparse.ArgumentParser:
         "counts", nargs="+", metavar="STATUS=NUMBER[/OVERDUE]", help="such as Open=3 or 'In Progress=2/1'"
     )
     publish.set_defaults(run=_publish)
+    _add_discovery(commands, common)
     text = "be a strip service: drive ws281x, as root, for a node that is not"
     strip = commands.add_parser("strip", help=text, description=text)
     strip.add_argument("--socket", type=Path, metavar="PATH", help="where to listen, unless systemd passes a socket")
@@ -187,3 +224,16 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--seconds", type=float, metavar="N", help="end after so many seconds")
     demo.set_defaults(run=_demo)
     return parser
+
+
+def _add_discovery(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", common: argparse.ArgumentParser
+) -> None:
+    text = "see or remove what the node and the poller tell Home Assistant of themselves"
+    discovery = commands.add_parser("discovery", help=text, description=text)
+    verbs = discovery.add_subparsers(required=True, metavar="show | clear")
+    for name, run, text in (
+        ("show", _show_discovery, "print what Home Assistant is told, but for the statuses that a poller finds"),
+        ("clear", _clear_discovery, "remove the devices of this configuration from Home Assistant"),
+    ):
+        verbs.add_parser(name, parents=[common], help=text, description=text).set_defaults(run=run)

@@ -1,6 +1,7 @@
 """config.yaml → settings: the schema, and the checks of what belongs together. The file itself explains each key."""
 
 from collections.abc import Callable
+from datetime import time, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,13 @@ from apimon_node import rules
 from apimon_node.errors import ConfigError
 from apimon_node.picture.effects import Effect
 from apimon_node.picture.looks import Look, Match
+from apimon_node.picture.scene import Scene
 from apimon_node.reading import (
     Key,
-    Node,
-    Problems,
     any_number,
     file,
     mapping,
+    nullable,
     one_or_more,
     read,
     scalar,
@@ -26,12 +27,14 @@ from apimon_node.settings import (
     AuthType,
     BoardSettings,
     ClientAuth,
+    HomeAssistantSettings,
     JiraSettings,
     MqttSettings,
     NodeSettings,
     OverdueSince,
     PollerSettings,
     Protocol,
+    QuietHours,
     Settings,
     StatusPixel,
     StripSettings,
@@ -52,6 +55,7 @@ from apimon_node.values import (
     query,
     share,
     text,
+    time_of_day,
     time_zone,
     topic,
     truth,
@@ -108,6 +112,14 @@ def _strip(
     )
 
 
+def _quiet_effect(value: Any) -> Scene:
+    return Scene(choice(Scene.NIGHT, Scene.OFF)("off" if value is False else value))  # YAML takes off for false
+
+
+def _quiet_hours(effect: Scene, time_zone: tzinfo | None, **times: time) -> QuietHours:
+    return QuietHours(times["from"], times["to"], effect, time_zone)  # from is no name in Python
+
+
 def _auth(
     token_file: Path | None,
     password_file: Path | None,
@@ -123,7 +135,7 @@ def _auth(
     )
 
 
-def _root(overdue: Effect, home_assistant: None, **parts: Any) -> Settings:  # noqa: ARG001 - see HOME_ASSISTANT
+def _root(overdue: Effect, **parts: Any) -> Settings:
     return Settings(overdue_effect=overdue, **parts)
 
 
@@ -150,12 +162,25 @@ MQTT = mapping(
     },
 )
 
+QUIET_HOURS = mapping(
+    _quiet_hours,
+    {
+        "from": Key(scalar(time_of_day)),
+        "to": Key(scalar(time_of_day)),
+        "effect": Key(scalar(_quiet_effect)),
+        "time_zone": Key(scalar(optional(time_zone))),
+    },
+    rules.quiet_hours,
+    settings=QuietHours,
+)
+
 NODE = mapping(
     NodeSettings,
     {
         "id": Key(scalar(identifier)),
         "render_interval": Key(scalar(duration("10ms", "60s"))),
         "refresh_interval": Key(scalar(duration("1s", "1d"))),
+        "quiet_hours": Key(nullable(QUIET_HOURS)),
     },
     rules.pace,
 )
@@ -199,7 +224,10 @@ MATCH = mapping(
     rules.ages,
 )
 
-LOOK = mapping(Look, {"match": Key(MATCH, Match()), "color": Key(scalar(color)), "effect": Key(EFFECT)})
+LOOK = mapping(
+    Look,
+    {"match": Key(MATCH, Match()), "color": Key(scalar(color)), "effect": Key(EFFECT), "always": Key(scalar(truth))},
+)
 
 AUTH = mapping(
     _auth,
@@ -260,10 +288,14 @@ BOARD = mapping(
 )
 
 
-def _home_assistant(node: Node, path: str, problems: Problems) -> None:
-    """Accept the part of the design that this version has no use for, and say so."""
-    problems.warn(node, path, "this version does not announce itself to Home Assistant yet")
-
+HOME_ASSISTANT = mapping(
+    HomeAssistantSettings,
+    {
+        "enabled": Key(scalar(truth)),
+        "discovery_prefix": Key(scalar(topic)),
+        "status_topic": Key(scalar(optional(topic))),
+    },
+)
 
 ROOT = mapping(
     _root,
@@ -276,7 +308,7 @@ ROOT = mapping(
         "poller": Key(POLLER, None),
         "boards": Key(sequence(BOARD), ()),
         "ws281x": Key(WS281X, Ws281xSettings()),
-        "home_assistant": Key(_home_assistant, None),
+        "home_assistant": Key(HOME_ASSISTANT, HomeAssistantSettings()),
     },
     rules.names("strips", "strip"),
     rules.names("boards", "board"),
@@ -285,6 +317,7 @@ ROOT = mapping(
     rules.lines,
     rules.devices,
     rules.poller_has_boards,
+    rules.discovery_is_apart,
     rules.validity_of_boards,
     rules.due_leaves,
 )

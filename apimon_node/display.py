@@ -1,8 +1,10 @@
 """The display: one strip's part of a node, from the picture to its frame at a moment. Pure."""
 
 from apimon_node.picture.effects import period
+from apimon_node.picture.image import png
 from apimon_node.picture.layout import Picture, Pixel
 from apimon_node.picture.painting import HEARTBEAT, STATUS, Output, Painting, Status, compose
+from apimon_node.picture.scene import LightState, Scene, render
 from apimon_node.settings import NodeSettings, StatusPixel, StripSettings
 
 
@@ -13,34 +15,52 @@ class Display:
         self.settings = strip
         self._period = period(node.render_interval)
         self._output = Output(strip.order, strip.gamma, strip.brightness, strip.reverse, strip.max_milliamps)
-        self._row: tuple[Pixel, ...] = ()
+        self._seen: tuple[tuple[Pixel, ...], Output] = ((), self._output)
         self._painting = Painting((), self._output)
+        self._image: tuple[tuple[Pixel, ...], bytes] = ((), b"")
         self.picture: Picture | None = None
         self.status = Status.OK
         self.unmatched = 0
 
     def show(
-        self, picture: Picture, *, status: Status, dimmed: bool, over: tuple[Pixel, ...] | None, unmatched: int
+        self,
+        picture: Picture,
+        *,
+        status: Status,
+        dimmed: bool,
+        over: tuple[Pixel, ...] | None,
+        unmatched: int,
+        light: LightState,
     ) -> bool:
-        """Set what should be seen from now on, with what lies over all of it; tell whether that differs from before."""
+        """Set what should be seen from now on; tell whether that differs from before.
+
+        What lies over all of it was asked for: it is as bright as the strip is configured, even where the light is off.
+        """
         self.picture, self.status, self.unmatched = picture, status, unmatched
-        last = len(picture.pixels) - 1
-        row = over or compose(
+        seen = (over, self._output) if over else self._lit(picture, status, light, dimmed=dimmed)
+        if seen == self._seen:
+            return False
+        self._seen = seen
+        self._painting = Painting(*seen, self._period)
+        return True
+
+    def _lit(
+        self, picture: Picture, status: Status, light: LightState, *, dimmed: bool
+    ) -> tuple[tuple[Pixel, ...], Output]:
+        """Give the tickets and the status pixel in the light that there is."""
+        row = compose(
             picture,
             dimmed=dimmed,
-            status=self._status_pixel(status),
-            status_at=last if self.settings.status_pixel is StatusPixel.LAST else 0,
+            status=None if light.effect is Scene.OFF else self._status_pixel(status),
+            status_at=len(picture.pixels) - 1 if self.settings.status_pixel is StatusPixel.LAST else 0,
         )
-        if row == self._row:
-            return False
-        self._row = row
-        self._painting = Painting(row, self._output, self._period)
-        return True
+        output = self._output._replace(brightness=self._output.brightness * light.share)
+        return render(row, light, output.gamma), output
 
     @property
     def drawn(self) -> bool:
         """Tell whether there is anything to be seen yet."""
-        return bool(self._row)
+        return bool(self._seen[0])
 
     @property
     def animated(self) -> bool:
@@ -81,6 +101,14 @@ class Display:
             "status": self.status.value,
             "limited": self.limited,
         }
+
+    def image(self) -> bytes | None:
+        """Give the message of the image topic: drawn only where the tickets on the strip have changed."""
+        if self.picture is None:
+            return None
+        if self._image[0] != self.picture.pixels:
+            self._image = self.picture.pixels, png(self.picture.pixels)
+        return self._image[1]
 
     def _status_pixel(self, status: Status) -> Pixel | None:
         if self.settings.status_pixel is StatusPixel.NONE:

@@ -7,8 +7,10 @@ from apimon_node.settings import (
     ALL_SLA,
     AuthSettings,
     BoardSettings,
+    HomeAssistantSettings,
     OverdueSince,
     PollerSettings,
+    QuietHours,
     Settings,
     StripSettings,
 )
@@ -27,6 +29,8 @@ def explain(settings: Settings) -> Iterator[str]:
             f"node      {settings.node.id}: at most a frame every {seconds(settings.node.render_interval)},"
             f" at least one every {seconds(settings.node.refresh_interval)}"
         )
+        if settings.node.quiet_hours is not None:
+            yield f"quiet     {_quiet(settings.node.quiet_hours)}"
     for strip in settings.strips:
         yield f"strip     {strip.name}: {_strip(strip)}"
     for number, look in enumerate(settings.looks, 1):
@@ -35,6 +39,8 @@ def explain(settings: Settings) -> Iterator[str]:
         yield f"poller    {_poller(settings.poller)}"
     for board in settings.boards:
         yield f"board     {board.name}: {_board(board)}"
+    if settings.node is not None or settings.poller is not None:
+        yield f"discovery {_discovery(settings.home_assistant)}"
 
 
 def seconds(value: float) -> str:
@@ -43,6 +49,12 @@ def seconds(value: float) -> str:
         if value >= size and value % size == 0:
             return f"{value / size:.0f}{unit}"
     return f"{value:.10g}s"
+
+
+def _discovery(home: HomeAssistantSettings) -> str:
+    if not home.enabled:
+        return "off: Home Assistant is told nothing"
+    return f"as devices below {home.discovery_prefix}/, and again when {home.birth_topic} says online"
 
 
 def _strip(strip: StripSettings) -> str:
@@ -56,9 +68,15 @@ def _strip(strip: StripSettings) -> str:
     return "; ".join(parts)
 
 
+def _quiet(hours: QuietHours) -> str:
+    zone = "this machine's time" if hours.time_zone is None else str(hours.time_zone)
+    return f"from {hours.begin:%H:%M} to {hours.end:%H:%M} by {zone}: {hours.effect}"
+
+
 def _look(look: Look) -> str:
     red, green, blue = look.color
-    return f"#{red:02x}{green:02x}{blue:02x} {look.effect or 'steady'}: {_match(look.match)}"
+    always = ", also in quiet hours" if look.always else ""
+    return f"#{red:02x}{green:02x}{blue:02x} {look.effect or 'steady'}{always}: {_match(look.match)}"
 
 
 def _match(match: Match) -> str:

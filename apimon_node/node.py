@@ -2,32 +2,39 @@
 
 import math
 from collections import deque
+from collections.abc import Callable
 
 from apimon_node import __version__, request, wire
 from apimon_node.device import Device, devices
+from apimon_node.diagnosis import Diagnosis
 from apimon_node.display import Display
-from apimon_node.errors import PayloadError, StripError
+from apimon_node.errors import ApimonError, PayloadError, StripError
 from apimon_node.faults import Faults, Remark
 from apimon_node.instant import Instant, WallClock
+from apimon_node.light import Light
+from apimon_node.mqtt.announcement import Announcement
+from apimon_node.mqtt.home_assistant_node import discovery
 from apimon_node.mqtt.inbox import Inbox, Letter
 from apimon_node.mqtt.messages import Down, Event, Message, Publish, Refused, Up
 from apimon_node.mqtt.outbox import Outbox
 from apimon_node.mqtt.topics import OFFLINE, ONLINE, Topics
+from apimon_node.pace import Pace
 from apimon_node.picture.layout import lay_out
 from apimon_node.picture.looks import ages, group
-from apimon_node.picture.painting import Status
 from apimon_node.picture.patterns import Patterns
+from apimon_node.picture.scene import LightState, visible
 from apimon_node.pollers import Pollers
+from apimon_node.presence import Presence
+from apimon_node.quiet import Quiet
+from apimon_node.report import Report
 from apimon_node.settings import Settings
 from apimon_node.strip.driver import Shown
 from apimon_node.tickets import snapshot
 from apimon_node.tickets.board import Board
 
-GRACE = 1.0
-"""Seconds that a connection may be missing, or the retained tickets may take to come, before it is called a fault."""
-
-COUNTERS_EVERY = 300.0
-"""Seconds between two messages in which nothing but counters changed."""
+RESTART_EVERY = 10.0
+"""Seconds that a node must have run before it can be asked to start anew: or it would be dark for as long as one asks.
+"""
 
 PACE = 0.5
 """Seconds between two updates at the most, however seldom the strip may be written."""
@@ -40,13 +47,15 @@ class Node:
     """Takes events, knows what is true, and says what to show and publish, and when it must be asked again.
 
     Updates keep the pace of the strip, or 0.5 s where that is slower; only a few may follow another at once. A flood of
-    messages so costs two frames a second at the default render interval.
+    messages so costs two frames a second at the default render interval. Commands for the light have a pace of their
+    own: none of them waits for what other messages have used up.
     """
 
-    def __init__(self, settings: Settings, now: Instant) -> None:
+    def __init__(self, settings: Settings, now: Instant, chance: Callable[[], float]) -> None:
         assert settings.node is not None
         self._settings = settings
-        self._pace = min(settings.node.render_interval, PACE)
+        pace = min(settings.node.render_interval, PACE)
+        self._pace, self._command_pace = Pace(pace, BURST), Pace(pace, BURST)
         self._topics = Topics(settings.mqtt.base_topic)
         self._own = self._topics.node(settings.node.id)
         self._displays = {strip.name: Display(strip, settings.node) for strip in settings.strips}
@@ -63,16 +72,21 @@ class Node:
             "identify": self._identify,
             "self_test": self._self_test,
             "refresh": self._refresh,
+            "restart": self._restart,
         }
-        self._up_since: float | None = None
-        self._down_since = now.monotonic
-        self._down_reason = "not connected yet"
-        self._started = now.wall
+        self.restarting = False
+        """Whether it was asked to start anew."""
+        self._may_restart_at = now.monotonic + RESTART_EVERY
+        self._light = Light(self._own, settings.mqtt, self._faults)
+        self._commanded = False
+        self._quiet = Quiet(settings.node.quiet_hours)
+        self._presence = Presence(now)
+        self._diagnosis = Diagnosis(self._own, self._faults, self._presence, self._boards, self._pollers)
+        self._report = Report(now.wall)
         self._clock = WallClock(now)
+        self._announcement = Announcement(settings.home_assistant, chance)
+        self._announcement.describe(discovery(settings, __version__), now.monotonic)
         self._stale_at = -math.inf  # when the last update stops being true; what comes in makes it now
-        self._not_before = -math.inf
-        self._told: object = None
-        self._told_at = -math.inf
 
     # What the node needs, and says at its end
 
@@ -85,7 +99,9 @@ class Node:
     def subscriptions(self) -> tuple[str, ...]:
         """The topic filters that it listens to."""
         pollers = self._topics.poller("+")
-        return (*self._boards_by_topic, pollers.availability, pollers.status, self._own.request("+"))
+        own = (self._own.light, self._own.light_set, self._own.request("+"))
+        home = self._announcement.subscriptions
+        return (*self._boards_by_topic, pollers.availability, pollers.status, *own, *home)
 
     @property
     def will(self) -> Publish:
@@ -101,27 +117,18 @@ class Node:
 
     def receive(self, event: Event, now: Instant) -> None:
         """Take in what came from the broker."""
+        if self._announcement.receive(event, now.monotonic):
+            return
         match event:
-            case Message() if event.topic.startswith(self._own.request("")):
-                self._take_request(event, now)
             case Message():
-                self._inbox.put(event, now.monotonic)
+                if not self._take(event, now):
+                    return
             case Up():
-                self._up_since = now.monotonic
-                self._faults.remark(f"connected to {event.broker} by MQTT {event.protocol}")
-                self._faults.forget("access", keep=self.subscriptions)
-                for topic in self.subscriptions:
-                    text = _denied("read", topic) if topic in event.denied else None
-                    self._faults.set("access", topic, text, now)
-                self._say_all()
+                self._greet(event, now)
             case Refused():
-                response = event.topic.startswith(self._own.response(""))
-                topic = self._own.response("+") if response else event.topic
-                self._faults.set("access", topic, _denied("write", topic), now)
+                self._diagnosis.refused(event.topic, now)
             case Down():
-                if self._up_since is not None:
-                    self._up_since, self._down_since = None, now.monotonic
-                self._down_reason = event.reason
+                self._presence.went(event.reason, now)
         self._stale_at = now.monotonic
 
     def frame_shown(self, name: str, shown: Shown, now: Instant) -> None:
@@ -152,6 +159,12 @@ class Node:
 
     def outbox(self, now: Instant) -> list[Publish]:
         """Take what is to be published."""
+        announcement, everything = self._announcement.due(now.monotonic)
+        if announcement is not None:
+            self._outbox.add(announcement)
+        if everything:
+            self._say_all()
+            self._stale_at = now.monotonic
         self._update(now)
         return self._outbox.drain()
 
@@ -161,8 +174,8 @@ class Node:
 
     def deadline(self) -> float:
         """When (monotonic seconds) it has to be asked again though nothing came in."""
-        update = max(self._stale_at, self._not_before)
-        return min(update, *(device.deadline() for device in self._devices.values()))
+        devices = (device.deadline() for device in self._devices.values())
+        return min(self._update_at, self._announcement.deadline(), *devices)
 
     def summary(self) -> str:
         """One line on how it is, for people."""
@@ -171,6 +184,24 @@ class Node:
         return f"{tickets} tickets" + (f"; {faults}" if faults else "")
 
     # What came
+
+    def _greet(self, event: Up, now: Instant) -> None:
+        self._presence.came(now)
+        self._faults.remark(f"connected to {event.broker} by MQTT {event.protocol}")
+        self._diagnosis.connected(self.subscriptions, event.denied, now)
+        self._say_all()
+
+    def _take(self, message: Message, now: Instant) -> bool:
+        """Take in a message, or keep it for the next update; tell whether anything may follow from it."""
+        if message.topic == self._own.light:
+            return self._light.hear(message, now.monotonic)
+        if message.topic == self._own.light_set:
+            self._take_command(message, now)
+        elif message.topic.startswith(self._own.request("")):
+            self._take_request(message, now)
+        else:
+            self._inbox.put(message, now.monotonic)
+        return True
 
     def _read(self, now: Instant) -> None:
         """Take in what has come since the last update."""
@@ -207,6 +238,12 @@ class Node:
         else:
             self._outbox.once(self._own.response(what), request.answer(what, message.payload, self._actions, now))
 
+    def _take_command(self, message: Message, now: Instant) -> None:
+        """Set the light. Quiet hours give way to whoever does."""
+        self._commanded = True
+        if self._light.command(message, now.monotonic):
+            self._quiet.lift(now)
+
     def _identify(self, now: Instant) -> None:
         self._patterns.identify(now.monotonic)
 
@@ -222,136 +259,89 @@ class Node:
             device.forget()
         self._say_all()
 
+    def _restart(self, now: Instant) -> None:
+        if now.monotonic < self._may_restart_at:
+            wait = math.ceil(self._may_restart_at - now.monotonic)
+            raise ApimonError(f"started less than {RESTART_EVERY:.0f} s ago: ask again in {wait} s")
+        self.restarting = True
+
     def _say_all(self) -> None:
         """Publish everything that is retained, whether the broker should still have it or not."""
         self._outbox.forget()
         self._outbox.state(self._own.availability, ONLINE)
-        self._told_at = -math.inf
+        self._report.forget()
 
     # What follows from it
 
     def _update(self, now: Instant) -> None:
         """Work out faults, pictures and messages anew, where something may have changed."""
         if jump := self._clock.jump(now):
-            self._started += jump
+            self._report.shift(jump)
             self._faults.shift(jump)
             self._stale_at = now.monotonic
-        if now.monotonic < max(self._stale_at, self._not_before):
+        if now.monotonic < self._update_at:
             return
-        self._not_before = max(self._not_before, now.monotonic - BURST * self._pace) + self._pace
+        self._next_pace.spend(now.monotonic)
+        self._commanded = False
         self._read(now)
-        self._update_faults(now)
+        self._diagnosis.update(now)
+        if self._presence.up and self._presence.settled(now):
+            self._light.settle()
+        self._light.tell(self._outbox, now.monotonic)
+        light = self._quiet.over(self._light.state, now)
         for device in self._devices.values():
-            changed = [self._draw(display, now) for display in device.displays]
+            changed = [self._draw(display, light, now) for display in device.displays]
             if any(changed):
                 device.repaint()
         for name, display in self._displays.items():
-            if (content := display.content()) is not None:
+            if (content := display.content()) is not None and (image := display.image()) is not None:
                 self._outbox.state(self._own.strip(name), wire.dump(content))
+                self._outbox.state(self._own.image(name), image)
         self._tell_status(now)
         self._stale_at = self._next_change(now)
 
+    @property
+    def _update_at(self) -> float:
+        """When _update() has work next."""
+        return max(self._stale_at, self._next_pace.not_before)
+
+    @property
+    def _next_pace(self) -> Pace:
+        """Give the pace that lets the next update happen."""
+        paces = (self._pace, self._command_pace) if self._commanded else (self._pace,)
+        return min(paces, key=lambda pace: pace.not_before)
+
     def _next_change(self, now: Instant) -> float:
         """When what was worked out at `now` stops being true by itself."""
-        ends = (self._settled_at, self._told_at + COUNTERS_EVERY)
+        ends = (self._presence.settled_at, self._report.again_at)
         changes = [board.deadline(now) for board in self._boards.values()]
-        changes.append(self._patterns.next_change(now.monotonic))
+        changes += [self._patterns.next_change(now.monotonic), self._light.deadline(), self._quiet.deadline(now)]
         return min([*changes, *(end for end in ends if end > now.monotonic)])
 
-    def _update_faults(self, now: Instant) -> None:
-        settled = self._settled(now)
-        offline = self._up_since is None and settled
-        self._faults.set("broker", "", self._down_reason if offline else None, now)
-        for name, board in self._boards.items():
-            if board.expired(now):
-                text = f"board {name}: its tickets have expired, and nobody has published new ones"
-                self._faults.set("stale", name, text, now)
-            elif board.snapshot is not None:
-                self._faults.set("stale", name, None, now)
-            elif self._up_since is not None and settled:  # else it may be on its way, or be as unknown as before
-                self._faults.set("stale", name, f"board {name}: nobody publishes its tickets", now)
-            source = board.snapshot.source if board.snapshot else None
-            for fault, trouble in self._pollers.troubles(source, name).items():
-                self._faults.set(fault, name, trouble.text, now, code=trouble.code)
-        self._update_refusals(now)
-
-    def _update_refusals(self, now: Instant) -> None:
-        """Raise and clear the faults of messages from the pollers that feed our boards; others do not matter."""
-        sources = {board.snapshot.source for board in self._boards.values() if board.snapshot}
-        refusals = self._pollers.refusals(source for source in sources if source)
-        for fault in self._faults:
-            if fault.name == "payload" and fault.subject not in self._boards and fault.subject not in refusals:
-                self._faults.set("payload", fault.subject, None, now)
-        for subject, text in refusals.items():
-            self._faults.set("payload", subject, text, now)
-
-    def _draw(self, display: Display, now: Instant) -> bool:
+    def _draw(self, display: Display, light: LightState, now: Instant) -> bool:
         """Work out what a strip shows; tell whether that is new."""
         boards = [self._boards[name] for name in display.settings.boards]
-        unknown = any(board.snapshot is None for board in boards)
-        if display.picture is None and unknown and not self._settled(now):
-            return False  # the first frame starts the render interval: let it be one with tickets
+        unknown = not self._light.known or any(board.snapshot is None for board in boards)
+        if display.picture is None and unknown and not self._presence.settled(now):
+            return False  # the first frame starts the render interval: let it have its tickets and the right light
         tickets = [ticket for board in boards for ticket in board.tickets(now)]
         groups, unmatched = group(self._settings.looks, tickets)
         return display.show(
-            lay_out(groups, display.settings.pixels, self._settings.overdue_effect),
-            status=self._status_of(display),
+            lay_out(visible(groups, light.effect), display.settings.pixels, self._settings.overdue_effect),
+            status=self._diagnosis.status(display.settings.boards),
             dimmed=any(board.expired(now) for board in boards),
             over=self._patterns.row(now.monotonic, display.settings.pixels),
             unmatched=unmatched,
+            light=light,
         )
-
-    def _status_of(self, display: Display) -> Status:
-        if "strip" in self._faults:
-            return Status.ERROR
-        # A refused payload is not among them: nothing is out of reach, and the tickets shown still hold.
-        boards = display.settings.boards
-        bad = any(
-            fault.name in {"broker", "access"}
-            or (fault.name in {"stale", "poller", "jira"} and fault.subject in boards)
-            for fault in self._faults
-        )
-        return Status.CONNECTION if bad else Status.OK
 
     def _tell_status(self, now: Instant) -> None:
-        boards = {name: board.report(now) for name, board in self._boards.items()}
-        faults = [fault.report() for fault in self._faults]
-        state = self._state(now)
-        strips = [(display.limited, display.unmatched) for display in self._displays.values()]
-        told = (state, faults, boards, strips, self._started)
-        if told == self._told and now.monotonic < self._told_at + COUNTERS_EVERY:
-            return
-        self._told, self._told_at = told, now.monotonic
-        status = {
-            "state": state,
-            "faults": faults,
-            "strips": {
-                display.settings.name: display.report() | device.report()
-                for device in self._devices.values()
-                for display in device.displays
-            },
-            "boards": boards,
-            "started_at": wire.format_time(int(self._started)),
-            "version": __version__,
+        news: dict[str, object] = {
+            "state": self._diagnosis.state(now),
+            "faults": [fault.report() for fault in self._faults],
+            "quiet": self._quiet.on(now),
+            "boards": {name: board.report(now) for name, board in self._boards.items()},
         }
-        self._outbox.state(self._own.status, wire.dump(status))
-
-    @property
-    def _settled_at(self) -> float:
-        """When (monotonic seconds) the connection has been as it is for as long as the grace."""
-        return (self._down_since if self._up_since is None else self._up_since) + GRACE
-
-    def _settled(self, now: Instant) -> bool:
-        return now.monotonic >= self._settled_at
-
-    def _state(self, now: Instant) -> str:
-        if "strip" in self._faults:
-            return "error"
-        if any(True for _ in self._faults):
-            return "degraded"
-        unknown = any(board.snapshot is None for board in self._boards.values())
-        return "starting" if unknown and not self._settled(now) else "ok"
-
-
-def _denied(what: str, topic: str) -> str:
-    return f"the broker refuses to let this node {what} {topic}: check its access list"
+        status = self._report.write(news, self._devices.values(), now)
+        if status is not None:
+            self._outbox.state(self._own.status, status)

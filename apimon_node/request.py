@@ -23,9 +23,13 @@ def why_ignored(message: Message, what: str, mqtt: MqttSettings) -> str | None:
     if not WHAT.fullmatch(what):
         return f"ignored the request {wire.describe(what)}: that is no id"
     if message.retained:
-        clear = f"mosquitto_pub -h {mqtt.host} -p {mqtt.port} -t {shlex.quote(message.topic)} -n -r"
-        return f"ignored the retained request {what}; clear it with: {clear}"
+        return f"ignored the retained request {what}; clear it with: {how_to_clear(message.topic, mqtt)}"
     return None
+
+
+def how_to_clear(topic: str, mqtt: MqttSettings) -> str:
+    """Give the command that removes what the broker has kept of a topic."""
+    return f"mosquitto_pub -h {mqtt.host} -p {mqtt.port} -t {shlex.quote(topic)} -n -r"
 
 
 def answer(what: str, payload: bytes, actions: Actions, now: Instant) -> bytes:

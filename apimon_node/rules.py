@@ -59,6 +59,13 @@ def pace(values: Values, node: Node, path: str, problems: Problems) -> None:
         )
 
 
+def quiet_hours(values: Values, node: Node, path: str, problems: Problems) -> None:
+    """Refuse quiet hours that do not end, or do not begin."""
+    if values["from"] == values["to"]:
+        text = f"expected another time than from, got '{values['to']:%H:%M}': it would always be quiet, or never"
+        problems.add(node, f"{path}.to", text)
+
+
 def current(values: Values, node: Node, path: str, problems: Problems) -> None:
     """Refuse a limit that not even a dark strip would keep."""
     limit, dark = values["max_milliamps"], values["pixels"] * MILLIAMPS_DARK
@@ -225,6 +232,16 @@ def poller_has_boards(values: Values, node: Node, _path: str, problems: Problems
     """Refuse a poller without boards."""
     if values["poller"] is not None and not values["boards"]:
         problems.add(node, "boards", "is missing: the poller has nothing to ask for")
+
+
+def discovery_is_apart(values: Values, node: Node, _path: str, problems: Problems) -> None:
+    """Keep our topics out of where Home Assistant looks for devices: it would try to read them as such."""
+    base, home = values["mqtt"].base_topic, values["home_assistant"]
+    if home.enabled and f"{base}/".startswith(f"{home.discovery_prefix}/"):
+        text = f"expected another topic than mqtt.base_topic ({base}), and none above it, got {home.discovery_prefix!r}"
+        parts = {key.value: key for key, _ in node.value}
+        at = parts.get("home_assistant") or parts["mqtt"]
+        problems.add(at, "home_assistant.discovery_prefix", text)
 
 
 def _node_of(root: Node, part: str, at: int) -> Node:

@@ -8,9 +8,12 @@ import math
 import os
 import signal
 import socket
+import sys
 import time
 from types import FrameType
-from typing import Self
+from typing import NoReturn, Self
+
+from apimon_node.errors import InstallError
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """Those that say to stop. SIGHUP comes when the terminal of a node by hand is closed."""
@@ -49,6 +52,8 @@ class Service:
             signal.signal(number, signal.SIG_DFL)
         self._ours.close()
         self._theirs.close()
+        if self._notify_to:
+            os.environ["NOTIFY_SOCKET"] = self._notify_to  # for whoever we may become
 
     def fileno(self) -> int:
         """Give what becomes readable at a signal (for select)."""
@@ -92,3 +97,14 @@ class Service:
         # A service manager that does not listen is no reason to fail.
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
             sock.sendto(message.encode(), address)
+
+
+def start_anew() -> NoReturn:
+    """Replace this process by a new one with the same arguments, under the same id: systemd sees no end of it.
+
+    Python marks its sockets and files as not to be inherited, so nothing of ours is left open. Raises InstallError.
+    """
+    try:
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - no shell is wanted
+    except OSError as err:
+        raise InstallError(f"cannot start {sys.executable} anew: {err.strerror}") from None

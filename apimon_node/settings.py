@@ -4,7 +4,7 @@ Durations are in seconds, shares (brightness) from 0 to 1. The shipped config.ya
 """
 
 from collections.abc import Mapping
-from datetime import tzinfo
+from datetime import time, tzinfo
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from apimon_node.picture.effects import Effect
 from apimon_node.picture.looks import Look
+from apimon_node.picture.scene import Scene
 from apimon_node.tickets.snapshot import MAX_TICKETS
 
 
@@ -71,12 +72,22 @@ class MqttSettings(NamedTuple):
     keepalive: int = 60
 
 
+class QuietHours(NamedTuple):
+    """When the light is quiet, each day, and what is seen then. `time_zone` None is the machine's own."""
+
+    begin: time
+    end: time
+    effect: Scene = Scene.NIGHT
+    time_zone: tzinfo | None = None
+
+
 class NodeSettings(NamedTuple):
-    """Who this node is, and its pace."""
+    """Who this node is, its pace, and when it is quiet."""
 
     id: str
     render_interval: float = 0.5
     refresh_interval: float = 60.0
+    quiet_hours: QuietHours | None = None
 
 
 class Ws281xSettings(NamedTuple):
@@ -179,6 +190,19 @@ class BoardSettings(NamedTuple):
     max_tickets: int = MAX_TICKETS
 
 
+class HomeAssistantSettings(NamedTuple):
+    """Whether Home Assistant is told of nodes and pollers, and where. `status_topic` is None where it is the usual."""
+
+    enabled: bool = True
+    discovery_prefix: str = "homeassistant"
+    status_topic: str | None = None
+
+    @property
+    def birth_topic(self) -> str:
+        """Where Home Assistant says that it has started."""
+        return self.status_topic or f"{self.discovery_prefix}/status"
+
+
 class Settings(NamedTuple):
     """All of config.yaml. `node` and `poller` are None where the file has no such part."""
 
@@ -190,3 +214,4 @@ class Settings(NamedTuple):
     poller: PollerSettings | None
     boards: tuple[BoardSettings, ...]
     ws281x: Ws281xSettings = Ws281xSettings()
+    home_assistant: HomeAssistantSettings = HomeAssistantSettings()

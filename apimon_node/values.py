@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from datetime import time
 from typing import TYPE_CHECKING, Any
 
 from apimon_node.picture.looks import Color
@@ -146,12 +147,20 @@ def endpoint(value: Any) -> str:
 
 def time_zone(value: Any) -> "ZoneInfo":
     """Read the name of a time zone."""
-    from zoneinfo import ZoneInfo  # noqa: PLC0415 - a node has no use for it
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - few have a use for it
 
     try:
         return ZoneInfo(text(value))
     except (ValueError, LookupError, OSError):  # no name, an unknown one, a folder
         raise ValueError("a time zone that this machine knows (its package tzdata), such as Europe/Berlin") from None
+
+
+def time_of_day(value: Any) -> time:
+    """Read a time of day."""
+    match = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", value, re.ASCII) if isinstance(value, str) else None
+    if match:
+        return time(int(match[1]), int(match[2]))
+    raise ValueError("a time of day from '00:00' to '23:59' (with the quotes: YAML takes 22:00 for a number)")
 
 
 def optional(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -11,6 +11,7 @@ from apimon_node.picture.effects import Effect
 from apimon_node.picture.layout import Pixel, lay_out
 from apimon_node.picture.looks import Look, Match, group
 from apimon_node.picture.painting import Output, Painting, Status
+from apimon_node.picture.scene import LightState
 from apimon_node.settings import NodeSettings, StripSettings
 from apimon_node.tickets import snapshot
 from bench.boards import board
@@ -62,7 +63,7 @@ def _change(pixels: int) -> Callable[[], object]:
         tickets.reverse()
         groups, unmatched = group(LOOKS, tickets[0])
         picture = lay_out(groups, pixels, Effect.PULSE)
-        display.show(picture, status=Status.OK, dimmed=False, over=None, unmatched=unmatched)
+        display.show(picture, status=Status.OK, dimmed=False, over=None, unmatched=unmatched, light=LightState())
         return wire.dump(display.content())
 
     return change

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from parts import Mosquitto, Observer
 
 from apimon_node import __version__, app, cli, config
 from apimon_node.cli import main
@@ -54,11 +55,11 @@ def test_check_tells_what_the_configuration_means(capsys: pytest.CaptureFixture[
 
 def test_check_tells_warnings_beside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "config.yaml"
-    path.write_text("home_assistant: {}\n")
+    path.write_text("node: {id: hall, render_interval: 100ms}\n")
 
     assert main(["check", "--config", str(path)]) == 0
     assert capsys.readouterr().err == (
-        f"{path}:1: home_assistant: this version does not announce itself to Home Assistant yet (warning)\n"
+        f"{path}:1: node.render_interval: below 0.5s the node and the strip work harder than they need to (warning)\n"
     )
 
 
@@ -207,6 +208,105 @@ def test_publish_names_a_board_that_cannot_be_one(
     assert published == []
 
 
+NOBODY = "node, poller: both are missing: there is nobody to announce to Home Assistant"
+NODE = "node: {id: hall}\n"
+POLLER = "poller: {jira: {url: 'https://jira', auth: {type: none}}}\nboards: [{name: ops, jql: x}]\n"
+NODE_TOPIC = "homeassistant/device/apimon_node_hall/config"
+POLLER_TOPIC = "homeassistant/device/apimon_poller_main/config"
+
+
+@pytest.mark.parametrize(
+    ("text", "topics"),
+    [(NODE, [NODE_TOPIC]), (POLLER, [POLLER_TOPIC]), (NODE + POLLER, [NODE_TOPIC, POLLER_TOPIC])],
+)
+def test_discovery_clear_empties_the_topics_of_the_configuration_and_no_others(
+    tmp_path: Path, published: list[Publish], capsys: pytest.CaptureFixture[str], text: str, topics: list[str]
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+
+    assert main(["discovery", "clear", "--config", str(path)]) == 0
+    assert published == [Publish(topic, b"", retain=True) for topic in topics]
+    assert capsys.readouterr().out.splitlines() == [
+        *[f"cleared {topic}" for topic in topics],
+        (
+            "a node or poller that runs announces itself again at its next connection: "
+            "stop it, or set home_assistant.enabled to false and restart it, before you clear"
+        ),
+    ]
+
+
+def test_discovery_clear_has_no_more_to_say_where_nobody_announces_anything(
+    tmp_path: Path, published: list[Publish], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(f"{NODE}home_assistant: {{enabled: false}}\n")
+
+    assert main(["discovery", "clear", "--config", str(path)]) == 0
+    assert published == [Publish(NODE_TOPIC, b"")]
+    assert capsys.readouterr().out == f"cleared {NODE_TOPIC}\n"
+
+
+def test_discovery_clear_tells_how_far_it_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(NODE + POLLER)
+
+    def publish(_settings: Settings, message: Publish) -> None:
+        if message.topic == POLLER_TOPIC:
+            raise BrokerError("the broker does not answer")
+
+    monkeypatch.setattr(app, "publish", publish)
+
+    assert main(["discovery", "clear", "--config", str(path)]) == 1
+    assert capsys.readouterr() == (f"cleared {NODE_TOPIC}\n", "apimon-node: the broker does not answer\n")
+
+
+def test_discovery_clear_leaves_nothing_on_a_real_broker(
+    tmp_path: Path, broker: Mosquitto, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(f"mqtt: {{host: 127.0.0.1, port: {broker.port}}}\n{NODE}")
+    other = NODE_TOPIC.replace("hall", "other")
+    with Observer(broker.port, "homeassistant/#") as observer:
+        for topic in (NODE_TOPIC, other):
+            observer.publish(topic, "{}")
+            observer.wait_for(topic, b"{}")
+        assert main(["discovery", "clear", "--config", str(path)]) == 0
+        observer.wait_for(NODE_TOPIC, b"")
+
+    assert capsys.readouterr().out.startswith(f"cleared {NODE_TOPIC}\n")
+    with Observer(broker.port, "homeassistant/#") as later:
+        later.wait_for(other, b"{}")
+        assert NODE_TOPIC not in later.latest
+
+
+@pytest.mark.parametrize(
+    ("text", "topics"),
+    [(NODE, [NODE_TOPIC]), (POLLER, [POLLER_TOPIC]), (NODE + POLLER, [NODE_TOPIC, POLLER_TOPIC])],
+)
+def test_discovery_show_prints_what_home_assistant_is_told(
+    tmp_path: Path, published: list[Publish], capsys: pytest.CaptureFixture[str], text: str, topics: list[str]
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+
+    assert main(["discovery", "show", "--config", str(path)]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert list(shown) == topics
+    assert all(payload["dev"]["sw"] == __version__ for payload in shown.values())
+    assert published == []
+
+
+@pytest.mark.parametrize("verb", ["show", "clear"])
+def test_discovery_needs_a_node_or_a_poller(
+    written: str, published: list[Publish], capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    assert refused(["discovery", verb, "--config", written], capsys) == NOBODY
+    assert published == []
+
+
 def test_a_broker_that_is_not_there_ends_publish_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "config.yaml"
     with socket.socket() as taken:
@@ -257,6 +357,8 @@ def test_a_bug_ends_with_70_and_its_traceback(
         ["publish"],
         ["publish", "ops"],
         ["check", "--config"],
+        ["discovery"],
+        ["discovery", "frobnicate"],
     ],
 )
 def test_wrong_arguments_end_with_2_and_the_usage(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ import copy
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import time
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,17 +18,20 @@ from apimon_node import config
 from apimon_node.errors import ConfigError
 from apimon_node.picture.effects import Effect
 from apimon_node.picture.looks import Look, Match
+from apimon_node.picture.scene import Scene
 from apimon_node.settings import (
     AuthSettings,
     AuthType,
     BoardSettings,
     ClientAuth,
+    HomeAssistantSettings,
     JiraSettings,
     MqttSettings,
     NodeSettings,
     OverdueSince,
     PollerSettings,
     Protocol,
+    QuietHours,
     Settings,
     StatusPixel,
     StripSettings,
@@ -143,8 +147,7 @@ def mappings(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tup
 
 
 def test_the_shipped_file_has_every_key_that_the_program_knows() -> None:
-    text = SHIPPED.read_text()
-    shipped = yaml.safe_load(text)
+    shipped = yaml.safe_load(SHIPPED.read_text())
     known: dict[str, set[str]] = {}
     present: dict[str, set[str]] = defaultdict(set)
     for path, mapping in mappings(shipped):
@@ -160,9 +163,7 @@ def test_the_shipped_file_has_every_key_that_the_program_knows() -> None:
             assert expected
             known[place] = set(re.split(r", | or ", expected[1]))
 
-    assert "\n# home_assistant:" in text
-    present[""].add("home_assistant")
-    assert len(known) == 12
+    assert len(known) == 13
     assert {place: present[place] for place in known} == known
 
 
@@ -210,9 +211,7 @@ def test_the_file_of_the_design_loads() -> None:
         ),
         (BoardSettings("ops", "project = OPS AND statusCategory != Done", {"Open": 10_800, "In Progress": 604_800}),),
     )
-    assert warnings == [
-        "config.yaml:16: home_assistant: this version does not announce itself to Home Assistant yet",
-    ]
+    assert warnings == []
 
 
 def test_a_node_needs_no_poller_and_a_poller_no_strips() -> None:
@@ -269,6 +268,63 @@ def test_problems_name_the_file_as_it_was_given(tmp_path: Path) -> None:
     assert str(caught.value) == f"{path}:1: mqtt.port: expected 1 to 65535, got 0"
 
 
+# Home Assistant
+
+
+def test_home_assistant_is_told_unless_the_configuration_says_no() -> None:
+    assert settings(NODE).home_assistant == HomeAssistantSettings(
+        enabled=True, discovery_prefix="homeassistant", status_topic=None
+    )
+    text = "home_assistant: {enabled: false, discovery_prefix: ha/x, status_topic: ha/birth}"
+    assert settings(text).home_assistant == HomeAssistantSettings(
+        enabled=False, discovery_prefix="ha/x", status_topic="ha/birth"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "topic"),
+    [
+        ("{}", "homeassistant/status"),
+        ("home_assistant: {discovery_prefix: ha/x}", "ha/x/status"),
+        ("home_assistant: {discovery_prefix: ha/x, status_topic: null}", "ha/x/status"),
+        ("home_assistant: {status_topic: ha/birth}", "ha/birth"),
+    ],
+)
+def test_births_are_told_below_the_prefix_unless_the_topic_is_named(text: str, topic: str) -> None:
+    assert settings(text).home_assistant.birth_topic == topic
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "base", "prefix"),
+    [
+        ("mqtt: {base_topic: homeassistant}", 1, "homeassistant", "homeassistant"),
+        ("mqtt: {base_topic: homeassistant/apimon}", 1, "homeassistant/apimon", "homeassistant"),
+        ("mqtt: {}\nhome_assistant: {discovery_prefix: apimon}", 2, "apimon", "apimon"),
+        ("mqtt: {base_topic: a/b/c}\nhome_assistant: {discovery_prefix: a/b}", 2, "a/b/c", "a/b"),
+    ],
+)
+def test_our_topics_may_not_lie_where_home_assistant_looks_for_devices(
+    text: str, line: int, base: str, prefix: str
+) -> None:
+    assert problem(text) == (
+        f"config.yaml:{line}: home_assistant.discovery_prefix: expected another topic than mqtt.base_topic ({base}), "
+        f"and none above it, got {prefix!r}"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mqtt: {base_topic: homeassistant2}",
+        "mqtt: {base_topic: home}",
+        "home_assistant: {discovery_prefix: apimon/ha}",
+        "{mqtt: {base_topic: homeassistant}, home_assistant: {enabled: false}}",
+    ],
+)
+def test_a_prefix_beside_or_below_our_topics_is_none_of_their_business(text: str) -> None:
+    settings(text)
+
+
 # Every problem at once
 
 
@@ -301,6 +357,7 @@ boards: ops
         "config.yaml:3: mqtt.hots: unknown key: did you mean 'host'?",
         "config.yaml:5: node.id: expected an id of a to z, 0 to 9, _ and - only, got 'Hall way'",
         "config.yaml:6: node.render_interval: expected a duration from 10ms to 60s, got '5ms'",
+        "config.yaml:7: home_assistant: expected a mapping with enabled, discovery_prefix or status_topic",
         "config.yaml:9: strips[0].driver: expected terminal, memory, spi or ws281x, got 'neon'",
         "config.yaml:12: strips[0].pixels: expected 1 to 2000, got 'forty'",
         "config.yaml:13: strips[0].boards[1]: expected an id of a to z, 0 to 9, _ and - only, got 'OPS'",
@@ -311,7 +368,7 @@ boards: ops
             "config.yaml:16: looks[0].color: expected a colour such as orange or '#ff8800' "
             "(with the quotes: # begins a comment), got 'reddish'"
         ),
-        "config.yaml:17: looks[1]: expected a mapping with match, color or effect",
+        "config.yaml:17: looks[1]: expected a mapping with match, color, effect or always",
         "config.yaml:18: overdue: expected a mapping with effect",
         (
             "config.yaml:20: poller.jira.url: expected an address such as https://jira.example.com, "
@@ -342,6 +399,28 @@ def test_all_lines_together_are_what_the_error_says() -> None:
                 "config.yaml:1: xyz: unknown key: expected mqtt, node, strips, looks, overdue, poller, boards, ws281x "
                 "or home_assistant"
             ),
+        ),
+        (
+            "home_assistant: {enabled: 1}",
+            "config.yaml:1: home_assistant.enabled: expected true or false, got 1",
+        ),
+        (
+            "home_assistant: {discovery_prefix: ha/#}",
+            (
+                "config.yaml:1: home_assistant.discovery_prefix: expected a topic without + and #, "
+                "and without / at its ends, got 'ha/#'"
+            ),
+        ),
+        (
+            "home_assistant: {status_topic: ha/}",
+            (
+                "config.yaml:1: home_assistant.status_topic: expected a topic without + and #, "
+                "and without / at its ends, got 'ha/'"
+            ),
+        ),
+        (
+            "home_assistant: {prefix: ha}",
+            "config.yaml:1: home_assistant.prefix: unknown key: did you mean 'discovery_prefix'?",
         ),
         ("overdue: {xyz: 1}", "config.yaml:1: overdue.xyz: unknown key: expected effect"),
         ("node: {}", "config.yaml:1: node.id: is missing"),
@@ -897,6 +976,73 @@ def test_a_render_interval_below_half_a_second_works_with_a_warning() -> None:
 
 
 # Secrets
+
+
+def quiet(**values: object) -> str:
+    times = {"from": "'22:00'", "to": "'06:30'"} | values
+    return f"node: {{id: n, quiet_hours: {{{', '.join(f'{key}: {value}' for key, value in times.items())}}}}}\n"
+
+
+def test_quiet_hours_are_a_night_by_the_machines_own_clock_unless_told_otherwise() -> None:
+    node = settings(quiet()).node
+
+    assert node is not None
+    assert node.quiet_hours == QuietHours(time(22), time(6, 30), Scene.NIGHT, None)
+
+
+@pytest.mark.parametrize("effect", ["off", "'off'", "no"])
+def test_every_key_of_quiet_hours_arrives(effect: str) -> None:
+    node = settings(quiet(to="'6:30'", effect=effect, time_zone="Europe/Berlin")).node
+
+    assert node is not None
+    assert node.quiet_hours == QuietHours(time(22), time(6, 30), Scene.OFF, ZoneInfo("Europe/Berlin"))
+
+
+def test_quiet_hours_may_be_null() -> None:
+    assert settings("node: {id: n, quiet_hours: null}").node == settings("node: {id: n}").node
+
+
+def test_the_quiet_hours_that_the_shipped_file_proposes_are_some_with_every_default() -> None:
+    proposed = re.search(r"\{from: .*?\}", SHIPPED.read_text())
+
+    assert proposed
+    assert settings(f"node: {{id: n, quiet_hours: {proposed[0]}}}") == settings(quiet())
+
+
+TIME_OF_DAY = "expected a time of day from '00:00' to '23:59' (with the quotes: YAML takes 22:00 for a number)"
+
+TIME_ZONE = "expected a time zone that this machine knows (its package tzdata), such as Europe/Berlin"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"from": "22:00"}, f"from: {TIME_OF_DAY}, got 22:00"),
+        ({"from": "'24:00'"}, f"from: {TIME_OF_DAY}, got '24:00'"),
+        ({"to": "'22:60'"}, f"to: {TIME_OF_DAY}, got '22:60'"),
+        ({"to": "'٠٦:٣٠'"}, f"to: {TIME_OF_DAY}, got '٠٦:٣٠'"),
+        ({"to": "null"}, f"to: {TIME_OF_DAY}, got nothing"),
+        ({"to": "'22:00'"}, "to: expected another time than from, got '22:00': it would always be quiet, or never"),
+        ({"effect": "steady"}, "effect: expected night or off, got 'steady'"),
+        ({"effect": "true"}, "effect: expected night or off, got true"),
+        ({"time_zone": "Berlin"}, f"time_zone: {TIME_ZONE}, got 'Berlin'"),
+        ({"form": "'22:00'"}, "form: unknown key: did you mean 'from'?"),
+    ],
+)
+def test_quiet_hours_that_cannot_be_are_told(values: dict[str, object], expected: str) -> None:
+    assert problem(quiet(**values)) == f"config.yaml:1: node.quiet_hours.{expected}"
+
+
+def test_quiet_hours_need_a_beginning_and_an_end() -> None:
+    assert problems("node: {id: n, quiet_hours: {effect: night}}") == [
+        "config.yaml:1: node.quiet_hours.from: is missing",
+        "config.yaml:1: node.quiet_hours.to: is missing",
+    ]
+
+
+def test_a_look_may_always_shine() -> None:
+    assert [item.always for item in settings(look(color="red", always="true")).looks] == [True]
+    assert problem(look(color="red", always="'yes'")).endswith("looks[0].always: expected true or false, got 'yes'")
 
 
 def test_names_of_secret_files_are_relative_to_the_configuration(tmp_path: Path) -> None:

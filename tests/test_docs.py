@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from parts import Mosquitto, Observer, Program, node_config, wait_until
 
-from apimon_node import config
+from apimon_node import config, light
 from apimon_node.demo.jira import Account, JiraServer
 from apimon_node.demo.site import Site
 from apimon_node.errors import Failure
 from apimon_node.explain import explain
+from apimon_node.picture.scene import LightState
 from apimon_node.strip.codes import CODES
 from apimon_node.tickets import snapshot
 
@@ -78,6 +79,8 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
             wait_until(lambda: b'"tickets":1' in observer.latest.get("apimon/nodes/hall/status", b""), "the status")
             observer.publish("apimon/nodes/hall/request/identify", {"transaction": 17}, retain=False)
             wait_until(lambda: "apimon/nodes/hall/response/identify" in observer.latest, "the response")
+            observer.publish("apimon/nodes/hall/light/set", EXAMPLES["apimon/nodes/<id>/light/set"], retain=False)
+            observer.wait_for("apimon/nodes/hall/light", light.dump(LightState(brightness=128)))
             observer.wait_for("apimon/pollers/main/availability", b"online")
             observer.publish("apimon/pollers/main/request/poll", {"transaction": 17}, retain=False)
             wait_until(lambda: "apimon/pollers/main/response/poll" in observer.latest, "the response of the poller")
@@ -95,6 +98,9 @@ def test_every_topic_that_is_published_is_documented_and_the_other_way_round(pub
 
 @pytest.mark.parametrize("topic", EXAMPLES)
 def test_the_example_of_a_topic_is_what_is_published(published: dict[str, bytes], topic: str) -> None:
+    if topic.endswith("image"):
+        assert published[real_topic(topic)].startswith(b"\x89PNG\r\n")
+        return
     example, real = EXAMPLES[topic], published[real_topic(topic)].decode()
 
     if topic.endswith("availability"):
@@ -174,6 +180,25 @@ def test_every_variable_of_the_predecessor_has_its_place(key: str) -> None:
     shipped = Path("config.yaml").read_text(encoding="utf-8")
 
     assert re.search(rf"^\s+{place.rpartition('.')[2]}:", shipped, re.MULTILINE)
+
+
+def test_the_recipe_of_a_quiet_night_is_one() -> None:
+    page = Path("docs/howto.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```yaml\n(node:.*?)^```", page, re.MULTILINE | re.DOTALL)
+    settings, warnings = config.parse(block)
+
+    assert warnings == []
+    assert settings.node is not None
+    assert settings.node.quiet_hours is not None
+    assert [look.always for look in settings.looks] == [True, False]
+
+
+def test_every_example_of_a_command_for_the_light_is_one() -> None:
+    pages = [Path("docs", name).read_text(encoding="utf-8") for name in ("mqtt.md", "howto.md")]
+    commands = re.findall(r"mosquitto_pub -t apimon/nodes/hallway/light/set -m '(.*)'", "".join(pages))
+
+    assert len(commands) == 4
+    assert all(light.parse(command.encode()) for command in commands)
 
 
 def test_the_readme_has_a_line_for_each_room_of_the_code() -> None:

@@ -21,7 +21,7 @@ def test_the_shipped_file_in_words() -> None:
         "look 2    #ff0000 steady: status Open",
         "look 3    #ff00ff steady: status In Progress or Review",
         "look 4    #002200 steady: category done, not overdue",
-        "look 5    #ffa500 blink: priority Blocker",
+        "look 5    #ffa500 blink, also in quiet hours: priority Blocker",
         "look 6    #000080 steady: assignee nobody, label later or someday, older than 2w",
         "look 7    #0000ff steady: every other ticket",
         (
@@ -29,6 +29,7 @@ def test_the_shipped_file_in_words() -> None:
             "of a ticket leave Jira key, status, category, priority, created, due"
         ),
         "board     ops: project = OPS AND statusCategory != Done; overdue after 3h in Open, 1w in In Progress",
+        "discovery as devices below homeassistant/, and again when homeassistant/status says online",
     ]
 
 
@@ -36,7 +37,7 @@ def test_what_is_unusual_is_told_too() -> None:
     settings, _ = config.parse(
         """
 mqtt: {host: broker, username: me}
-node: {id: n}
+node: {id: n, quiet_hours: {from: "22:00", to: "06:30", time_zone: Europe/Berlin}}
 strips: [{name: s, driver: memory, pixels: 8, boards: [a, b], max_milliamps: 850, reverse: true, brightness: 40%}]
 looks:
   - {match: {overdue: true}, color: red, effect: blink}
@@ -48,6 +49,7 @@ boards: [{name: a, jql: x}]
     assert list(explain(settings)) == [
         "broker    broker:1883, MQTT auto, topics below apimon/, as user me",
         "node      n: at most a frame every 0.5s, at least one every 1m",
+        "quiet     from 22:00 to 06:30 by Europe/Berlin: night",
         (
             "strip     s: 8 pixels on memory; boards a, b; brightness 40%; status pixel first; at most 850 mA; "
             "drawn from its far end"
@@ -55,6 +57,7 @@ boards: [{name: a, jql: x}]
         "look 1    #ff0000 blink: overdue",
         "look 2    #ff0000 steady: status A, older than 1m, younger than 90s",
         "board     a: x; nothing becomes overdue",
+        "discovery as devices below homeassistant/, and again when homeassistant/status says online",
     ]
 
 
@@ -119,6 +122,26 @@ boards: [{name: a, jql: x}]
         "(oauth2 as client wall at token host id.example.com:8443), what it publishes holds 1h; "
         "of a ticket leave Jira key, status, category, priority, created, due"
     )
+
+
+def test_quiet_hours_without_a_time_zone_name_whose_time_they_mean() -> None:
+    settings, _ = config.parse("node: {id: n, quiet_hours: {from: '22:00', to: '06:30', effect: off}}")
+
+    assert list(explain(settings))[-2] == "quiet     from 22:00 to 06:30 by this machine's time: off"
+
+
+@pytest.mark.parametrize(
+    ("home", "text"),
+    [
+        ("{enabled: false}", "off: Home Assistant is told nothing"),
+        ("{discovery_prefix: ha}", "as devices below ha/, and again when ha/status says online"),
+        ("{status_topic: birth}", "as devices below homeassistant/, and again when birth says online"),
+    ],
+)
+def test_what_home_assistant_is_told_is_told(home: str, text: str) -> None:
+    settings, _ = config.parse(f"node: {{id: n}}\nhome_assistant: {home}\n")
+
+    assert list(explain(settings))[-1] == f"discovery {text}"
 
 
 def test_an_empty_configuration_still_has_a_broker() -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from world import NOON, World
+from world import CONFIG, NOON, World
 
 from apimon_node import wire
 from apimon_node.errors import Failure, StripError
 from apimon_node.mqtt import inbox
-from apimon_node.mqtt.messages import Publish, Refused, Up
+from apimon_node.mqtt.messages import Message, Publish, Refused, Up
 from apimon_node.tickets import snapshot
 
 DAY = 24 * 3600
@@ -954,7 +954,7 @@ def test_refresh_writes_the_strip_and_says_everything_again() -> None:
 @pytest.mark.parametrize(
     ("what", "payload", "error"),
     [
-        ("dance", b"", "unknown request dance: expected identify or self_test or refresh"),
+        ("dance", b"", "unknown request dance: expected identify or self_test or refresh or restart"),
         ("identify", b"PRESS", "expected JSON: Expecting value: line 1 column 1 (char 0)"),
         ("identify", b"[1]", "expected nothing or an object, got [1]"),
         ("identify", b'{"transaction": [1]}', "transaction: expected text or a number, got [1]"),
@@ -1003,7 +1003,7 @@ def test_the_status_has_what_the_contract_names() -> None:
     world = World().started(A={"total": 2, "overdue": 1})
 
     status = world.status
-    assert set(status) == {"state", "faults", "strips", "boards", "started_at", "version"}
+    assert set(status) == {"state", "faults", "quiet", "strips", "boards", "started_at", "version"}
     assert status["boards"] == {"ops": {"tickets": 2, "overdue": 1, "stale": False, "at": None}}
     assert status["started_at"] == "2026-11-23T12:00:00Z"
 
@@ -1104,3 +1104,61 @@ def test_overflow_pulses_white_on_the_last_pixel() -> None:
     assert world.shown()["overflow"] is True
     assert world.shown()["pixels"][9] == "ff0000"
     assert {world.colors()[9]} == {"w"}
+
+
+# --- Home Assistant ---
+
+
+DISCOVERY = "homeassistant/device/apimon_node_hall/config"
+AT_HOME = CONFIG.replace("{{enabled: false}}", "{{enabled: true}}").format(pixels=10, more="")
+
+
+def at_home() -> World:
+    world = World(AT_HOME)
+    world.turn()
+    world.up()
+    world.counts(A=2)
+    return world
+
+
+def test_home_assistant_is_told_of_the_node_soon_after_each_connection() -> None:
+    world = at_home()
+    world.turn()
+    assert DISCOVERY not in world.retained
+    world.run(6)
+    assert json.loads(world.retained.pop(DISCOVERY))["dev"]["ids"] == ["apimon_node_hall"]
+
+    world.run(3600)
+    assert DISCOVERY not in world.retained
+    world.down()
+    world.up()
+    world.run(6)
+    assert DISCOVERY in world.retained
+
+
+def test_when_home_assistant_is_born_it_is_told_everything_again() -> None:
+    world = at_home()
+    world.run(10)
+    said = set(world.retained)
+    assert "homeassistant/status" in world.node.subscriptions
+    world.retained.clear()
+    world.receive(Message("homeassistant/status", b"online"))
+    world.run(6)
+
+    assert set(world.retained) == said
+
+
+def test_the_image_is_published_when_the_tickets_change_and_only_then() -> None:
+    world = at_home()
+    world.run(10)
+    image = "apimon/nodes/hall/strips/ops/image"
+    first = world.retained.pop(image)
+    world.run(600)
+    world.down()
+    assert image not in world.retained
+    world.up()
+    world.counts(A=3)
+    world.run(2)
+
+    assert first.startswith(b"\x89PNG")
+    assert world.retained[image] != first

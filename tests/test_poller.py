@@ -12,6 +12,7 @@ from apimon_node.config import parse as parse_config
 from apimon_node.errors import JiraError, JiraState
 from apimon_node.faults import Remark
 from apimon_node.instant import Instant
+from apimon_node.mqtt.announcement import JITTER_LEAST
 from apimon_node.mqtt.messages import Down, Message, Publish, Refused, Up
 from apimon_node.poller.poller import GRACE, TIMES_EVERY, Poller
 from apimon_node.poller.schedule import START_SPREAD
@@ -23,6 +24,7 @@ NOON = 1_795_435_200.0  # 2026-11-23T12:00:00Z
 TICKETS = (Ticket("OPS-1", "Open", due=NOON + 3600), Ticket("OPS-2", "Open", due=NOON - 60), Ticket("OPS-3", "Open"))
 OFFLINE = JiraError(JiraState.OFFLINE, "no route to Jira", everywhere=True)
 QUERY = JiraError(JiraState.QUERY, "no such project")
+DISCOVERY = "homeassistant/device/apimon_poller_main/config"
 REQUEST, RESPONSE = "apimon/pollers/main/request/poll", "apimon/pollers/main/response/poll"
 
 
@@ -30,18 +32,19 @@ def at(seconds: float) -> Instant:
     return Instant(1000 + seconds, NOON + seconds)
 
 
-def settings(*boards: str, interval: str = "60s", valid_for: str = "1h") -> Settings:
+def settings(*boards: str, interval: str = "60s", valid_for: str = "1h", home: bool = False) -> Settings:
     names = boards or ("ops",)
     return parse_config(
         f"""
 poller:
   {{interval: {interval}, valid_for: {valid_for}, jira: {{url: https://jira.example.com, auth: {{type: none}}}}}}
 boards: [{", ".join(f"{{name: {name}, jql: project = {name}}}" for name in names)}]
+home_assistant: {{enabled: {str(home).lower()}}}
 """
     )[0]
 
 
-def unconnected(*boards: str, **values: str) -> Poller:
+def unconnected(*boards: str, **values: Any) -> Poller:
     """Make a poller whose first polls are due at once."""
     return Poller(settings(*boards, **values), at(0), lambda: 0.0)
 
@@ -53,7 +56,7 @@ def connect(poller: Poller, now: Instant) -> Poller:
     return poller
 
 
-def connected(*boards: str, **values: str) -> Poller:
+def connected(*boards: str, **values: Any) -> Poller:
     return connect(unconnected(*boards, **values), at(0))
 
 
@@ -411,6 +414,38 @@ def test_a_retained_request_is_ignored_and_the_log_says_how_to_clear_it(poller: 
     assert poller.due(at(20)) == []
     (remark,) = poller.remarks()
     assert "clear it with: mosquitto_pub" in remark.text
+
+
+# --- Home Assistant ---
+
+
+def test_home_assistant_is_told_of_the_poller_soon_after_a_connection_and_of_new_statuses_later() -> None:
+    poller = unconnected(home=True)
+    poller.receive(Up("localhost", "5"), at(0))
+    assert contents(poller.outbox(at(0)), DISCOVERY) == []
+    (device,) = contents(poller.outbox(at(JITTER_LEAST)), DISCOVERY)
+    assert "homeassistant/status" in poller.subscriptions
+    assert not any("status:ops" in thing for thing in device["cmps"])
+
+    answer_all(poller, at(1))
+    assert contents(poller.outbox(at(1)), DISCOVERY) == []
+    (device,) = contents(poller.outbox(at(10)), DISCOVERY)
+    assert [thing for thing in device["cmps"] if thing.startswith("status:ops")] == ["status:ops:Open"]
+    assert poller.deadline() == at(61).monotonic
+
+
+def test_when_home_assistant_is_born_it_is_told_everything_again_but_the_tickets() -> None:
+    poller = connected(home=True)
+    answer_all(poller, at(1))
+    poller.outbox(at(10))
+    poller.receive(Message("homeassistant/status", b"online"), at(20))
+
+    assert sorted(message.topic for message in poller.outbox(at(20 + JITTER_LEAST))) == [
+        "apimon/boards/ops/summary",
+        "apimon/pollers/main/availability",
+        "apimon/pollers/main/status",
+        DISCOVERY,
+    ]
 
 
 # --- the log ---

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -198,6 +199,126 @@ def test_requests_are_answered(tmp_path: Path, broker: Mosquitto, observer: Obse
         answer = wait_until(lambda: observer.json("apimon/nodes/hall/response/identify"), "the answer")
 
     assert answer == {"status": "ok", "transaction": 7}
+
+
+RESTART = "apimon/nodes/hall/request/restart"
+RESTARTED = "apimon/nodes/hall/response/restart"
+SOON = "from apimon_node import node\nnode.RESTART_EVERY = 1.5"
+
+
+def answered(observer: Observer, transaction: int) -> bool:
+    return bool(observer.json(RESTARTED).get("transaction") == transaction)
+
+
+def restart(observer: Observer) -> None:
+    """Ask for a restart until it is granted."""
+    for number in range(100):
+        observer.publish(RESTART, {"transaction": number}, retain=False)
+        wait_until(partial(answered, observer, number), "the answer")
+        if observer.json(RESTARTED)["status"] == "ok":
+            return
+        time.sleep(0.1)
+    raise AssertionError("no restart was granted")
+
+
+def test_a_restart_keeps_the_process_and_the_light_and_the_service_manager_hears_of_it(
+    tmp_path: Path, broker: Mosquitto, observer: Observer
+) -> None:
+    observer.publish(TICKETS, counts(A=3))
+    config = node_config(tmp_path, broker.port)
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(address)
+        manager.settimeout(PATIENCE)
+        environment = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "10000000"}
+        with Program(tmp_path, "run", "--config", config, before=SOON, environment=environment) as program:
+            wait_until(lambda: lit(program)[-1:] == ["rrr......."], "the tickets")
+            observer.publish("apimon/nodes/hall/light/set", {"effect": "steady", "brightness": 51}, retain=False)
+            light = b'{"state":"ON","brightness":51,"effect":"steady"}'
+            observer.wait_for("apimon/nodes/hall/light", light)
+            started = observer.json(STATUS)["started_at"]
+
+            restart(observer)
+
+            wait_until(lambda: observer.json(STATUS)["started_at"] > started, "a new start")
+            wait_until(lambda: lit(program)[-1] == "rrr.......", "the tickets again")
+            assert ".........." in lit(program)
+            assert program.process.poll() is None
+            assert "starting anew, as requested" in program.err
+            assert observer.latest["apimon/nodes/hall/light"] == light
+            availability = [payload for topic, payload, _ in observer.messages if topic == AVAILABILITY]
+            assert availability == [b"online", b"offline", b"online"]
+            said = ("apimon/nodes/hall/light", light, False)
+            wait_until(lambda: observer.messages.count(said) == 2, "word of the light by the new one too")
+            default = b'{"state":"ON","brightness":255,"effect":"tickets"}'
+            assert observer.messages.count(("apimon/nodes/hall/light", default, False)) == 1  # of the very first
+            assert program.stop()[0] == 0
+        told = [manager.recv(1000)]
+        while told[-1] != b"STOPPING=1":
+            told.append(manager.recv(1000))
+
+    assert told.count(b"READY=1") == 2
+
+
+def test_a_light_that_was_off_does_not_flash_at_a_restart(
+    tmp_path: Path, broker: Mosquitto, observer: Observer
+) -> None:
+    observer.publish(TICKETS, counts(A=3))
+    with Program(tmp_path, "run", "--config", node_config(tmp_path, broker.port), before=SOON) as program:
+        wait_until(lambda: lit(program)[-1:] == ["rrr......."], "the tickets")
+        observer.publish("apimon/nodes/hall/light/set", {"state": "OFF"}, retain=False)
+        wait_until(lambda: lit(program)[-1] == "..........", "darkness")
+        started = observer.json(STATUS)["started_at"]
+        before = len(lit(program))
+
+        restart(observer)
+        wait_until(lambda: observer.json(STATUS)["started_at"] > started, "a new start")
+        observer.publish("apimon/nodes/hall/light/set", {"state": "ON"}, retain=False)
+        wait_until(lambda: lit(program)[-1] == "rrr.......", "the tickets again")
+
+        assert set(lit(program)[before:-1]) <= {".........."}
+
+
+def test_a_killed_node_finds_its_light_as_it_was(tmp_path: Path, broker: Mosquitto, observer: Observer) -> None:
+    config = node_config(tmp_path, broker.port, mqtt=", protocol: 3.1.1")
+    light = b'{"state":"OFF","brightness":7,"effect":"night"}'
+    with Program(tmp_path, "run", "--config", config) as program:
+        observer.wait_for(AVAILABILITY, b"online")
+        observer.publish("apimon/nodes/hall/light/set", light, retain=False)
+        observer.wait_for("apimon/nodes/hall/light", light)
+        program.process.kill()
+    observer.wait_for(AVAILABILITY, b"offline")
+    observer.publish(TICKETS, counts(A=3))
+    with Program(tmp_path, "run", "--config", config) as program:
+        observer.wait_for(AVAILABILITY, b"online")
+        wait_until(lambda: lit(program), "the first frame")
+
+        assert lit(program) == [".........."]
+        assert observer.latest["apimon/nodes/hall/light"] == light
+
+
+STOPPED_MEANWHILE = """
+import os, signal
+from apimon_node import node
+node.RESTART_EVERY = 0
+farewell = node.Node.farewell
+def stop(self):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return farewell(self)
+node.Node.farewell = stop
+"""
+
+
+def test_a_stop_during_a_restart_is_a_stop(tmp_path: Path, broker: Mosquitto, observer: Observer) -> None:
+    config = node_config(tmp_path, broker.port)
+    with Program(tmp_path, "run", "--config", config, before=STOPPED_MEANWHILE) as program:
+        observer.wait_for(AVAILABILITY, b"online")
+        observer.publish(RESTART, b"", retain=False)
+        assert program.process.wait(PATIENCE) == 0
+
+    observer.wait_for(AVAILABILITY, b"offline")
+    assert program.err.endswith("INFO stopped\n")
+    assert observer.json(RESTARTED) == {"status": "ok"}
 
 
 def test_the_service_manager_is_told_how_it_goes(tmp_path: Path, broker: Mosquitto, observer: Observer) -> None:

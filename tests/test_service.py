@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from apimon_node.service import Service
+from apimon_node.errors import InstallError
+from apimon_node.service import Service, start_anew
 
 STOP_SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 
@@ -146,6 +147,46 @@ def test_children_do_not_inherit_the_socket(systemd: socket.socket) -> None:
     with Service():
         assert "NOTIFY_SOCKET" not in os.environ
     assert said(systemd) == []
+
+
+def test_whoever_we_become_has_the_socket_again(systemd: socket.socket) -> None:
+    before = os.environ["NOTIFY_SOCKET"]
+    with Service():
+        pass
+    assert os.environ["NOTIFY_SOCKET"] == before
+    assert said(systemd) == []
+
+
+def test_without_systemd_there_is_none_afterwards_either() -> None:
+    with Service():
+        pass
+    assert "NOTIFY_SOCKET" not in os.environ
+
+
+ANEW = """
+import os, sys
+from apimon_node.service import Service, start_anew
+
+with Service() as service:
+    print(os.getpid(), *sys.argv[1:], sys.flags.optimize, flush=True)
+if os.read(0, 1):
+    start_anew()
+"""
+
+
+def test_starting_anew_keeps_process_id_arguments_and_options_and_can_be_done_again() -> None:
+    command = [sys.executable, "-O", "-c", ANEW, "run", "--config", "a b"]
+    done = subprocess.run(command, input="12", capture_output=True, text=True, timeout=20, check=True)
+
+    lines = done.stdout.splitlines()
+    assert len(lines) == 3
+    assert set(lines) == {f"{lines[0].split()[0]} run --config a b 1"}
+
+
+def test_a_python_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python3")
+    with pytest.raises(InstallError, match=r"^cannot start /nowhere/python3 anew: No such file or directory$"):
+        start_anew()
 
 
 def test_a_systemd_that_does_not_listen_is_no_reason_to_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

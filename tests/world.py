@@ -11,6 +11,8 @@ from apimon_node.mqtt.messages import Down, Event, Message, Publish, Up
 from apimon_node.node import Node
 from apimon_node.strip.memory import MemoryStrip
 
+LIGHT = "apimon/nodes/hall/light"
+
 NOON = 1_795_435_200.0
 """2026-11-23T12:00:00Z"""
 
@@ -22,22 +24,35 @@ looks:
   - {{match: {{status: A}}, color: red}}
   - {{match: {{status: B}}, color: lime}}
   - {{match: {{status: C}}, color: blue}}
+home_assistant: {{enabled: false}}
 """
 
 
 class World:
-    """Drives a node the way app.py does, but in simulated time."""
+    """Drives a node the way app.py does, but in simulated time.
 
-    def __init__(self, text: str = "", *, pixels: int = 10, more: str = "", wall: float = NOON) -> None:
+    `light` is what the broker has kept of the light from before.
+    """
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        pixels: int = 10,
+        more: str = "",
+        wall: float = NOON,
+        light: str | None = '{"state":"ON","brightness":255,"effect":"tickets"}',
+    ) -> None:
         self.settings, _ = config.parse(text or CONFIG.format(pixels=pixels, more=more))
+        self.connected = False
         self.now = 0.0
         self.lead = wall
-        self.node = Node(self.settings, self.instant)
+        self.node = Node(self.settings, self.instant, lambda: 0.5)
         sizes = [sum(strip.pixels * strip.channels for strip in strips) for strips in devices(self.settings.strips)]
         self.strips = {name: MemoryStrip(size, channels=1) for name, size in zip(self.node.devices, sizes, strict=True)}
         self.writes: list[tuple[float, bytes]] = []
         self.sent: list[Publish] = []
-        self.retained: dict[str, bytes] = {}
+        self.retained: dict[str, bytes] = {LIGHT: light.encode()} if light else {}
         self.log: list[str] = []
         self.wakes = 0
 
@@ -63,6 +78,8 @@ class World:
             self.sent.append(message)
             if message.retain:
                 self.retained[message.topic] = message.payload
+            if message.topic == LIGHT and self.connected:
+                self.receive(Message(LIGHT, message.payload))  # the node hears itself
         self.log += [remark.text for remark in self.node.remarks()]
 
     def run(self, seconds: float) -> None:
@@ -77,9 +94,13 @@ class World:
         self.node.receive(event, self.instant)
 
     def up(self) -> None:
+        self.connected = True
         self.receive(Up("broker:1883", "5"))
+        if LIGHT in self.retained:
+            self.receive(Message(LIGHT, self.retained[LIGHT], retained=True))
 
     def down(self, reason: str = "the connection was lost") -> None:
+        self.connected = False
         self.receive(Down(reason))
 
     def message(self, topic: str, payload: bytes | str | dict[str, Any], *, retained: bool = False) -> None:

@@ -10,11 +10,13 @@ class Outbox:
         self._state: dict[str, bytes] = {}
         self._pending: list[Publish] = []
 
-    def state(self, topic: str, payload: bytes) -> None:
-        """Say how something is: retained, and only if it is news."""
-        if self._state.get(topic) != payload:
-            self._state[topic] = payload
-            self.add(Publish(topic, payload))
+    def state(self, topic: str, payload: bytes) -> bool:
+        """Say how something is: retained, and only if it is news. Tell whether it is."""
+        if self._state.get(topic) == payload:
+            return False
+        self._state[topic] = payload
+        self.add(Publish(topic, payload))
+        return True
 
     def add(self, message: Publish) -> None:
         """Say something whether it is news or not."""
@@ -27,6 +29,10 @@ class Outbox:
     def forget(self) -> None:
         """Everything is news again: a broker may have lost it."""
         self._state.clear()
+
+    def forget_one(self, topic: str) -> None:
+        """Take what is said on a topic for news again: somebody may have got it wrong."""
+        self._state.pop(topic, None)
 
     def drain(self) -> list[Publish]:
         """Take what has collected."""

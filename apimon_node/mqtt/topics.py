@@ -47,9 +47,23 @@ class Own(NamedTuple):
         """How it is, retained."""
         return f"{self.base}/status"
 
+    @property
+    def light(self) -> str:
+        """What the light of a node is set to, retained."""
+        return f"{self.base}/light"
+
+    @property
+    def light_set(self) -> str:
+        """What it shall be set to."""
+        return f"{self.base}/light/set"
+
     def strip(self, strip: str) -> str:
         """Name what a strip of a node shows, retained."""
         return f"{self.base}/strips/{strip}"
+
+    def image(self, strip: str) -> str:
+        """Name the picture of a strip of a node, retained."""
+        return f"{self.strip(strip)}/image"
 
     def request(self, what: str) -> str:
         """Name what it is asked to do."""

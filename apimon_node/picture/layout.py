@@ -10,10 +10,11 @@ DARK: Color = (0, 0, 0)
 
 
 class Pixel(NamedTuple):
-    """One pixel: its colour at full strength, and how it moves."""
+    """One pixel: its colour at full strength, how it moves, and whether it is as bright by night as by day."""
 
     color: Color = DARK
     effect: Effect = Effect.STEADY
+    always: bool = False
 
 
 class Picture(NamedTuple):
@@ -33,7 +34,7 @@ def lay_out(groups: Sequence[Group], pixels: int, overdue_effect: Effect) -> Pic
         late = _ceil_div(group.overdue * share, group.tickets)
         for overdue, number in ((False, share - late), (True, late)):
             effect = group.look.effect_of(overdue=overdue, overdue_effect=overdue_effect)
-            row += [Pixel(group.look.color, effect)] * number
+            row += [Pixel(group.look.color, effect, group.look.always)] * number
     row += [Pixel()] * (pixels - len(row))
     return Picture(tuple(row), overflow=total > pixels)
 

@@ -40,11 +40,15 @@ class Match(NamedTuple):
 
 
 class Look(NamedTuple):
-    """How the tickets that match are drawn. `effect` None is steady, but for overdue ones."""
+    """How the tickets that match are drawn. `effect` None is steady, but for overdue ones.
+
+    `always`: they shine at night and in quiet hours as by day.
+    """
 
     match: Match
     color: Color
     effect: Effect | None = None
+    always: bool = False
 
     def effect_of(self, *, overdue: bool, overdue_effect: Effect) -> Effect:
         """Give the effect of one of its tickets. A look made for overdue ones may name one of its own."""

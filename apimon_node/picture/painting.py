@@ -155,4 +155,4 @@ def _scale(table: bytes, share: float) -> bytes:
 
 def _dim(pixel: Pixel) -> Pixel:
     red, green, blue = (int(value * DIMMED) for value in pixel.color)
-    return Pixel((red, green, blue), pixel.effect)
+    return pixel._replace(color=(red, green, blue))

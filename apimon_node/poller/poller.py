@@ -7,6 +7,8 @@ from apimon_node import __version__, request, wire
 from apimon_node.errors import JiraError, JiraState, PayloadError
 from apimon_node.faults import Faults, Remark
 from apimon_node.instant import Instant, WallClock
+from apimon_node.mqtt.announcement import Announcement
+from apimon_node.mqtt.home_assistant_poller import discovery
 from apimon_node.mqtt.inbox import Inbox
 from apimon_node.mqtt.messages import Down, Event, Message, Publish, Refused, Up
 from apimon_node.mqtt.outbox import Outbox
@@ -50,6 +52,10 @@ class Poller:
         self._inbox = Inbox()
         self._faults = Faults()
         self._outbox = Outbox()
+        self._all = settings
+        self._statuses: dict[str, set[str]] = {name: set() for name in self._boards}
+        self._announcement = Announcement(settings.home_assistant, chance)
+        self._announcement.describe(discovery(settings, self._statuses, __version__), now.monotonic)
         self._settle_at = math.inf  # when what stands on the topics is known; never while there is no connection
         self._status_at = math.inf  # when the status is to be told
         self._told_at = -math.inf
@@ -64,7 +70,7 @@ class Poller:
     @property
     def subscriptions(self) -> tuple[str, ...]:
         """The topic filters that it listens to."""
-        return (*self._by_topic, self._own.request("+"))
+        return (*self._by_topic, self._own.request("+"), *self._announcement.subscriptions)
 
     def farewell(self) -> None:
         """Say that it goes."""
@@ -74,6 +80,8 @@ class Poller:
 
     def receive(self, event: Event, now: Instant) -> None:
         """Take in what came from the broker."""
+        if self._announcement.receive(event, now.monotonic):
+            return
         match event:
             case Message() if event.topic.startswith(self._own.request("")):
                 self._take_request(event, now)
@@ -96,6 +104,10 @@ class Poller:
         self._settle_at = now.monotonic + GRACE
         for publication in self._publications.values():
             publication.renew()
+        self._say_all(now)
+
+    def _say_all(self, now: Instant) -> None:
+        """Say again how this poller is, whether the broker should still have it or not."""
         self._outbox.forget()
         self._outbox.state(self._own.availability, ONLINE)
         self._status_at = now.monotonic
@@ -144,6 +156,7 @@ class Poller:
         self._schedule.answered(board.name, now.monotonic)
         self._faults.set("jira", "", None, now)
         self._faults.set("jira", board.name, None, now)
+        self._learn(board.name, {ticket.status for ticket in tickets}, now)
         clock = "" if at is not None else "; Jira told no sensible time, so this machine's clock counts"
         self._report(
             [board.name], JiraState.OK, f"{len(tickets)} tickets, {publication.overdue(now)} overdue{clock}", now
@@ -164,6 +177,7 @@ class Poller:
 
     def outbox(self, now: Instant) -> list[Publish]:
         """Take what is to be published."""
+        self._announce(now)
         self._read(now)
         if now.monotonic >= self._settle_at:
             for name, publication in self._publications.items():
@@ -180,11 +194,27 @@ class Poller:
     def deadline(self) -> float:
         """When (monotonic seconds) it has to be asked again though nothing came in."""
         told = min(publication.deadline() for publication in self._publications.values())
-        return min(self._schedule.deadline(), self._status_at, max(self._settle_at, told))
+        ours = (self._schedule.deadline(), self._status_at, self._announcement.deadline())
+        return min(*ours, max(self._settle_at, told))
 
     def summary(self) -> str:
         """One line on how it is, for people."""
         return "; ".join(fault.text for fault in self._faults) or "all boards are up to date"
+
+    def _learn(self, board: str, statuses: set[str], now: Instant) -> None:
+        """Let Home Assistant have a sensor for each status that was ever seen on a board."""
+        if not statuses <= self._statuses[board]:
+            self._statuses[board] |= statuses
+            self._announcement.describe(discovery(self._all, self._statuses, __version__), now.monotonic)
+
+    def _announce(self, now: Instant) -> None:
+        announcement, everything = self._announcement.due(now.monotonic)
+        if announcement is not None:
+            self._outbox.add(announcement)
+        if everything:
+            self._say_all(now)
+            for publication in self._publications.values():
+                publication.repeat()
 
     def _say(self, messages: Iterable[Publish]) -> None:
         for message in messages:

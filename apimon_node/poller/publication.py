@@ -54,8 +54,12 @@ class Publication:
 
     def renew(self) -> None:
         """Note that the broker may have lost everything."""
-        self._standing = self._summary = None
-        self._unsettled, self._late_at = True, -math.inf
+        self._standing, self._unsettled = None, True
+        self.repeat()
+
+    def repeat(self) -> None:
+        """Note that somebody listens who has not heard the numbers of the board."""
+        self._summary, self._late_at = None, -math.inf
 
     def settle(self, next_poll_at: float, now: Instant) -> list[Publish]:
         """Publish what was found, if that is news; and tell what changed by it. The next poll is at a monotonic time.
