@@ -51,6 +51,20 @@ class Own(NamedTuple):
         """Name what a strip of a node shows, retained."""
         return f"{self.base}/strips/{strip}"
 
+    def image(self, strip: str) -> str:
+        """Name the picture of a strip of a node, retained."""
+        return f"{self.strip(strip)}/image"
+
+    @property
+    def light(self) -> str:
+        """How a node's light is set, retained."""
+        return f"{self.base}/light"
+
+    @property
+    def light_set(self) -> str:
+        """What it shall be set to."""
+        return f"{self.light}/set"
+
     def request(self, what: str) -> str:
         """Name what it is asked to do."""
         return f"{self.base}/request/{what}"
