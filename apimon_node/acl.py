@@ -18,6 +18,9 @@ from apimon_node.settings import Settings
 PREFIX = "homeassistant"
 """Where Home Assistant looks for devices, and says that it has started."""
 
+BRIDGES = "$SYS/broker/connection/+/state"
+"""Where mosquitto says which of its bridges are up."""
+
 START = Instant(0, 0)
 """Nodes and pollers are only made here to be asked for their subscriptions; no time passes in them."""
 
@@ -118,7 +121,8 @@ def _written_by_both(own: Own) -> tuple[str, ...]:
 
 
 def _operator(name: str, bases: Sequence[str]) -> Rights:
-    return Rights(name, f"operator {name}", tuple(f"{base}/#" for base in bases), tuple(_commands(bases)))
+    seen = (*(f"{base}/#" for base in bases), BRIDGES)
+    return Rights(name, f"operator {name}", seen, tuple(_commands(bases)))
 
 
 def _home_assistant(name: str, bases: Sequence[str]) -> Rights:

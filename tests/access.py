@@ -50,7 +50,7 @@ def install(text: str, folder: Path, port: int) -> tuple[str, ...]:
     comments = re.findall(r"^#      (.*)$", text, re.MULTILINE)
     users = [line.rpartition(" ")[2] for line in comments if line.startswith("mosquitto_passwd ")]
     write_passwords(folder / "apimon.passwd", *(Account(user, password(user)) for user in [*users, TESTER]))
-    (folder / "apimon.acl").write_text(f"{text}\n\nuser {TESTER}\ntopic readwrite #\n")
+    (folder / "apimon.acl").write_text(f"{text}\n\nuser {TESTER}\ntopic readwrite #\ntopic read $SYS/#\n")
     keys = ("listener", "allow_anonymous", "password_file", "acl_file")
     lines = [line.replace("/etc/mosquitto", str(folder)) for line in comments if line.startswith(keys)]
     assert [line.split()[0] for line in lines] == list(keys)

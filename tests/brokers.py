@@ -241,6 +241,17 @@ EVERY_BROKER = [
 """For parametrize."""
 
 
+MOSQUITTOS = [
+    pytest.param(Mosquitto20, id="2.0"),
+    pytest.param(
+        Mosquitto21,
+        id="2.1",
+        marks=pytest.mark.skipif(bool(Mosquitto21.missing()), reason=str(Mosquitto21.missing())),
+    ),
+]
+"""For what mosquitto alone has: access lists and bridges."""
+
+
 def write_passwords(file: Path, *accounts: Account) -> None:
     """Make a password file for mosquitto."""
     tool = shutil.which("mosquitto_passwd")

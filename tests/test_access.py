@@ -12,7 +12,7 @@ from typing import Self
 import paho.mqtt.client as paho
 import pytest
 from access import FLEET, HALL, LIST, MAIN, TESTER, install, password
-from brokers import Mosquitto20, Mosquitto21
+from brokers import MOSQUITTOS, Mosquitto20
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 from parts import PATIENCE, Observer, Program, wait_until
@@ -28,15 +28,6 @@ V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
 VERSIONS = [pytest.param(V5, id="MQTT 5"), pytest.param(V311, id="MQTT 3.1.1")]
 
 SUCCESS = "0 Success"
-
-MOSQUITTOS = [
-    pytest.param(Mosquitto20, id="2.0"),
-    pytest.param(
-        Mosquitto21,
-        id="2.1",
-        marks=pytest.mark.skipif(bool(Mosquitto21.missing()), reason=str(Mosquitto21.missing())),
-    ),
-]
 
 
 @pytest.fixture(scope="module", params=MOSQUITTOS)

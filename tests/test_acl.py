@@ -50,7 +50,7 @@ def test_whoever_operates_sees_all_and_commands_all() -> None:
         "write apimon/pollers/+/request/+",
     }
 
-    assert rights(LIST)["ada"] == {"read apimon/#"} | commands
+    assert rights(LIST)["ada"] == {"read apimon/#", "read $SYS/broker/connection/+/state"} | commands
     assert rights(LIST)["assistant"] == {"read apimon/#", "readwrite homeassistant/#"} | commands
 
 
