@@ -138,6 +138,13 @@ def _clear_discovery(args: argparse.Namespace) -> None:
         )
 
 
+def _acl(args: argparse.Namespace) -> None:
+    from apimon_node.acl import access_list  # noqa: PLC0415 - as above
+
+    fleet = [_load(path) for path in args.config or [None]]
+    print("\n".join(access_list(fleet, args.operator, args.home_assistant)))
+
+
 def _strip(args: argparse.Namespace) -> None:
     from apimon_node.strip.drivers import library  # noqa: PLC0415 - as above
     from apimon_node.strip.serve import serve  # noqa: PLC0415 - as above
@@ -152,7 +159,11 @@ def _demo(args: argparse.Namespace) -> None:
 
 
 def _settings(args: argparse.Namespace) -> Settings:
-    settings, warnings = config.load(args.config)
+    return _load(args.config)
+
+
+def _load(path: Path | None) -> Settings:
+    settings, warnings = config.load(path)
     for warning in warnings:
         print(f"{warning} (warning)", file=sys.stderr)
     return settings
@@ -212,6 +223,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     publish.set_defaults(run=_publish)
     _add_discovery(commands, common)
+    text = "print an access list for mosquitto: one user for each node and poller, with its own topics alone"
+    acl = commands.add_parser("acl", help=text, description=text)
+    acl.add_argument(
+        "--config",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="once for each node and poller; default: ./config.yaml, …",
+    )
+    acl.add_argument(
+        "--operator", action="append", default=[], metavar="NAME", help="a user who sees all, and commands all nodes"
+    )
+    acl.add_argument(
+        "--home-assistant", action="append", default=[], metavar="NAME", help="the user that Home Assistant signs in as"
+    )
+    acl.set_defaults(run=_acl)
     text = "be a strip service: drive ws281x, as root, for a node that is not"
     strip = commands.add_parser("strip", help=text, description=text)
     strip.add_argument("--socket", type=Path, metavar="PATH", help="where to listen, unless systemd passes a socket")

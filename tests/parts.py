@@ -3,9 +3,11 @@
 import contextlib
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -65,11 +67,23 @@ class Mosquitto:
 class Observer:
     """An independent client that sees all that is published, and publishes for the test."""
 
-    def __init__(self, port: int, topic: str = "apimon/#") -> None:
+    def __init__(
+        self,
+        port: int,
+        *topics: str,
+        protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv5,
+        account: tuple[str, str] | None = None,
+    ) -> None:
+        """`account` is a user and a password."""
         self.messages: list[tuple[str, bytes, bool]] = []
         self.latest: dict[str, bytes] = {}
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
-        self._client.on_connect = lambda client, *_: client.subscribe(topic, qos=1)
+        name = f"observer-{secrets.token_hex(4)}"  # amqtt takes all clients without a name for one
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=protocol)
+        if account is not None:
+            self._client.username_pw_set(*account)
+        self._client.on_connect = lambda client, *_: client.subscribe([(topic, 1) for topic in topics or ("apimon/#",)])
+        self._subscribed = threading.Event()
+        self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.on_message = self._on_message
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
@@ -96,6 +110,8 @@ class Observer:
         wait_until(lambda: self.latest.get(topic) == payload, f"{payload!r} on {topic}")
 
     def __enter__(self) -> Self:
+        """Wait until it hears what is published from now on."""
+        assert self._subscribed.wait(PATIENCE), "the broker has not answered the observer"
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -72,6 +72,8 @@ poller.changes   | tickets.snapshot                                           |
 poller.publication | instant wire settings tickets.snapshot mqtt.messages mqtt.topics poller.changes |
 poller.poller    | errors instant wire faults settings request tickets.snapshot mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox poller.publication poller.schedule mqtt.announcement mqtt.home_assistant_poller |
 
+acl              | errors instant settings node mqtt.topics mqtt.home_assistant poller.poller |
+
 strip.memory     | errors strip.driver                                        |
 strip.terminal   | errors picture.painting strip.driver                       | select sys rich
 strip.spi        | errors strip.driver strip.encoding                                       | errno fcntl os pathlib struct
@@ -100,7 +102,7 @@ machine          | checks                                                     | 
 app              | errors instant faults settings credentials service machine checks device node strip.driver strip.drivers mqtt.link mqtt.messages | logging os time random
 poller.app       | errors settings credentials extras service background app poller.* tickets.snapshot | logging random
 doctor           | errors wire settings credentials extras background machine checks app poller.app tickets.snapshot mqtt.link mqtt.messages mqtt.topics | os select
-cli              | errors config settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics mqtt.home_assistant mqtt.home_assistant_node mqtt.home_assistant_poller demo.demo doctor checks strip.drivers strip.serve | argparse logging os pathlib sys time
+cli              | acl errors config settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics mqtt.home_assistant mqtt.home_assistant_node mqtt.home_assistant_poller demo.demo doctor checks strip.drivers strip.serve | argparse logging os pathlib sys time
 __main__         | cli                                                        | sys
 demo.*           | *                                                          | *
 """  # noqa: E501 - a table
@@ -184,6 +186,7 @@ PURE = frozenset(
         "poller.changes",
         "poller.publication",
         "poller.poller",
+        "acl",
     ]
 )
 """What takes `now` as an argument and decides: of the world outside it may know dates as values, and nothing else."""

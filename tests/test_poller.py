@@ -146,6 +146,16 @@ def test_what_stands_already_is_not_published(poller: Poller) -> None:
     assert {message.topic for message in poller.outbox(at(1))} == {"apimon/pollers/main/status"}
 
 
+def test_what_it_has_not_subscribed_to_is_passed_over(poller: Poller) -> None:
+    """As amqtt sends it: to each new client whatever somebody listens to."""
+    for topic in ("apimon/tickets/web", "apimon/pollers/main/response/poll", "elsewhere"):
+        poller.receive(Message(topic, b"rubbish", retained=True), at(0))
+    answer_all(poller, at(0))
+
+    assert len(snapshots(poller.outbox(at(0)))) == 1
+    assert all("refuse" not in remark.text for remark in poller.remarks())
+
+
 def test_of_what_came_on_a_topic_the_newest_counts(poller: Poller) -> None:
     for number in range(20):
         tickets = TICKETS if number == 19 else ()

@@ -85,7 +85,7 @@ class Poller:
         match event:
             case Message() if event.topic.startswith(self._own.request("")):
                 self._take_request(event, now)
-            case Message():
+            case Message() if event.topic in self._by_topic:  # amqtt sends what others have subscribed to, too
                 self._inbox.put(event, now.monotonic)
             case Up():
                 self._take_connection(event, now)
