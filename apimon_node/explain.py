@@ -3,7 +3,17 @@
 from collections.abc import Iterator
 
 from apimon_node.picture.looks import Look, Match
-from apimon_node.settings import ALL_SLA, BoardSettings, OverdueSince, PollerSettings, Settings, StripSettings
+from apimon_node.settings import (
+    ALL_SLA,
+    BoardSettings,
+    MqttSettings,
+    OverdueSince,
+    PollerSettings,
+    Settings,
+    StripSettings,
+    TlsSettings,
+    Transport,
+)
 from apimon_node.tickets.snapshot import MAX_TICKETS, Ticket
 
 UNITS = {604800: "w", 86400: "d", 3600: "h", 60: "m"}
@@ -13,7 +23,7 @@ def explain(settings: Settings) -> Iterator[str]:
     """Tell, a line for each thing, what the programs will do."""
     mqtt = settings.mqtt
     user = f", as user {mqtt.username}" if mqtt.username else ""
-    yield f"broker    {mqtt.host}:{mqtt.port}, MQTT {mqtt.protocol}, topics below {mqtt.base_topic}/{user}"
+    yield f"broker    {_broker(mqtt)}, MQTT {mqtt.protocol}, topics below {mqtt.base_topic}/{user}"
     if settings.node is not None:
         yield (
             f"node      {settings.node.id}: at most a frame every {seconds(settings.node.render_interval)},"
@@ -35,6 +45,23 @@ def seconds(value: float) -> str:
         if value >= size and value % size == 0:
             return f"{value / size:.0f}{unit}"
     return f"{value:.10g}s"
+
+
+def _broker(mqtt: MqttSettings) -> str:
+    """Tell where the broker is, and how it is reached."""
+    web = mqtt.transport is Transport.WEBSOCKETS
+    where = f"{mqtt.address}{mqtt.path} by websockets" if web else mqtt.address
+    if mqtt.transport is Transport.UNIX:
+        where += " (unix)"
+    return where if mqtt.tls is None else f"{where} {'over' if web else 'by'} TLS ({_known(mqtt.tls)})"
+
+
+def _known(tls: TlsSettings) -> str:
+    """Tell how the broker is known, and how we are."""
+    parts = [f"signed by {tls.ca_file or 'an authority that this system knows'}"]
+    parts += [f"as {tls.server_name}"] if tls.server_name else []
+    parts += [f"showing it {tls.cert_file}"] if tls.cert_file else []
+    return ", ".join(parts)
 
 
 def _strip(strip: StripSettings) -> str:

@@ -117,7 +117,7 @@ class Node:
             case Refused():
                 response = event.topic.startswith(self._own.response(""))
                 topic = self._own.response("+") if response else event.topic
-                self._faults.set("access", topic, _denied("write", topic), now)
+                self._faults.set("access", topic, event.reason or _denied("write", topic), now)
             case Down():
                 if self._up_since is not None:
                     self._up_since, self._down_since = None, now.monotonic

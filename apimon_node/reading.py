@@ -20,6 +20,10 @@ MISSING: Any = object()
 """What a reader gives where it has reported a problem."""
 
 
+NULL = "tag:yaml.org,2002:null"
+"""What YAML calls an empty value."""
+
+
 class Problems:
     """Collects what is wrong, and knows the file that is being read."""
 
@@ -138,6 +142,11 @@ def mapping(
     return read
 
 
+def nullable(item: Reader) -> Reader:
+    """Read null as None, and all else as before."""
+    return lambda node, path, problems: None if node.tag == NULL else item(node, path, problems)
+
+
 def sequence(item: Reader) -> Reader:
     """Read a list, as a tuple."""
 
@@ -173,7 +182,7 @@ def any_number(item: Reader) -> Reader:
     several = one_or_more(item)
 
     def read(node: Node, path: str, problems: Problems) -> Any:
-        none = node.tag == "tag:yaml.org,2002:null" or (isinstance(node, yaml.SequenceNode) and not node.value)
+        none = node.tag == NULL or (isinstance(node, yaml.SequenceNode) and not node.value)
         return () if none else several(node, path, problems)
 
     return read

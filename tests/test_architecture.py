@@ -67,8 +67,11 @@ strip.serve      | errors service strip.child strip.ws281x                    | 
 strip.drivers    | settings extras strip.*                                    | importlib os
 extras           | errors                                                     | importlib
 background       |                                                            | select socket threading
-mqtt.connection  | errors settings mqtt.messages                              | select socket time paho
-mqtt.link        | background backoff settings mqtt.messages mqtt.connection  | select time random
+mqtt.refusals    | wire settings                                              |
+mqtt.websocket   |                                                            | base64 hashlib os
+mqtt.transport   | errors settings mqtt.refusals mqtt.websocket               | pathlib socket ssl time
+mqtt.connection  | errors settings mqtt.messages mqtt.refusals mqtt.transport | select time paho
+mqtt.link        | background backoff settings mqtt.messages mqtt.refusals mqtt.connection | select time random
 poller.client    | errors settings                                            | socket ssl time datetime email logging jira requests
 credentials      | errors                                                     | os pathlib
 values           | picture.looks poller.jql                                   | webcolors zoneinfo
@@ -125,6 +128,7 @@ PURE = frozenset(
         "mqtt.messages",
         "mqtt.topics",
         "mqtt.outbox",
+        "mqtt.refusals",
         "mqtt.inbox",
         "request",
         "checks",
