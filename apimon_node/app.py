@@ -105,7 +105,8 @@ def publish(settings: Settings, message: Publish) -> None:
                 if isinstance(event, Down):
                     raise BrokerError(event.reason)
                 if isinstance(event, Refused):
-                    raise BrokerError(f"the broker refuses to let us write {event.topic}: check its access list")
+                    denied = f"the broker refuses to let us write {event.topic}: check its access list"
+                    raise BrokerError(event.reason or denied)
         if link.unsent:
             raise BrokerError(f"the broker did not confirm the message within {PUBLISH_TIMEOUT:.0f} s")
 

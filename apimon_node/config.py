@@ -38,6 +38,8 @@ from apimon_node.settings import (
     Settings,
     StatusPixel,
     StripSettings,
+    TlsSettings,
+    Transport,
     Ws281xSettings,
 )
 from apimon_node.strip.child import LINES, MAX_PIXELS
@@ -48,6 +50,7 @@ from apimon_node.values import (
     color,
     duration,
     endpoint,
+    host_name,
     identifier,
     number,
     optional,
@@ -60,11 +63,15 @@ from apimon_node.values import (
     topic,
     truth,
     url,
+    web_path,
     whole,
 )
 
 PATHS = (Path("config.yaml"), Path("/etc/apimon/config.yaml"))
 """Where the configuration is looked for."""
+
+TLS_PORT = 8883
+"""Where brokers listen for TLS (IANA: secure-mqtt)."""
 
 HARDWARE_MILLIAMPS = 850
 """The limit of a real strip unless configured: what a Pi's supply has to spare (WLED's default)."""
@@ -90,6 +97,18 @@ def parse(text: str, file: str = "config.yaml", folder: Path = Path()) -> tuple[
     settings, warnings = read(text, file, folder, ROOT)
     assert isinstance(settings, Settings)
     return settings, warnings
+
+
+def _mqtt(host: str | None, port: int | None, path: str | None, tls: TlsSettings | None, **values: Any) -> MqttSettings:
+    """Fill in what depends on the transport; a rule has seen which of it was named."""
+    plain = MqttSettings()
+    return MqttSettings(
+        host=host or plain.host,
+        port=port or (plain.port if tls is None else TLS_PORT),
+        path=path or plain.path,
+        tls=tls,
+        **values,
+    )
 
 
 def _pin(value: Any) -> int:
@@ -149,17 +168,34 @@ def words(convert: Callable[[Any], Any] = text) -> Key:
 
 EFFECT = scalar(lambda value: Effect(choice(*Effect)(value)))
 
-MQTT = mapping(
-    MqttSettings,
+TLS = mapping(
+    TlsSettings,
     {
-        "host": Key(scalar(text)),
-        "port": Key(scalar(whole(1, 65535))),
+        "ca_file": Key(file),
+        "cert_file": Key(file),
+        "key_file": Key(file),
+        "server_name": Key(scalar(optional(host_name))),
+    },
+    rules.certificate,
+)
+
+MQTT = mapping(
+    _mqtt,
+    {
+        "host": Key(scalar(text), None),
+        "port": Key(scalar(optional(whole(1, 65535))), None),
         "username": Key(scalar(optional(text))),
         "password_file": Key(file),
         "base_topic": Key(scalar(topic)),
         "protocol": Key(scalar(lambda value: Protocol(choice(*Protocol)(value)))),
         "keepalive": Key(scalar(lambda value: round(duration("5s", "1h")(value)))),
+        "transport": Key(scalar(lambda value: Transport(choice(*Transport)(value)))),
+        "tls": Key(nullable(TLS), None),
+        "path": Key(scalar(optional(web_path)), None),
+        "socket": Key(file),
     },
+    rules.transport,
+    settings=MqttSettings,
 )
 
 QUIET_HOURS = mapping(

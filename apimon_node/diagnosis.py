@@ -37,10 +37,10 @@ class Diagnosis:
         for topic in subscriptions:
             self._faults.set("access", topic, _denied("read", topic) if topic in denied else None, now)
 
-    def refused(self, topic: str, now: Instant) -> None:
-        """Note that the broker did not take a message. Anybody can ask for answers: all of them are one."""
+    def refused(self, topic: str, reason: str, now: Instant) -> None:
+        """Note that the broker did not take a message, and why. Anybody can ask for answers: all of them are one."""
         topic = self._own.response("+") if topic.startswith(self._own.response("")) else topic
-        self._faults.set("access", topic, _denied("write", topic), now)
+        self._faults.set("access", topic, reason or _denied("write", topic), now)
 
     def status(self, boards: Collection[str]) -> Status:
         """Give what the status pixel of a strip with these boards tells."""

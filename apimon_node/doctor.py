@@ -38,10 +38,9 @@ REFUSED = "Connection refused"
 MENDS = (
     (REFUSED, "start it there (sudo systemctl start mosquitto), or correct mqtt.host and mqtt.port"),
     ("cannot reach the broker", "correct mqtt.host and mqtt.port, look at the network and firewalls"),
-    ("is it an MQTT broker?", "correct mqtt.host and mqtt.port: 1883 as a rule, and not the port for TLS"),
-    ("did not answer", "correct mqtt.host and mqtt.port: 1883 as a rule, and not the port for TLS"),
+    ("did not answer", "correct mqtt.host and mqtt.port: 1883 as a rule, or 8883 with mqtt.tls"),
 )
-"""What helps, by words of mqtt.connection; its other reasons say it themselves."""
+"""What helps, by words of mqtt.refusals; its other reasons say it themselves."""
 
 LOCAL = frozenset(["localhost", "127.0.0.1", "::1"])
 

@@ -8,11 +8,14 @@ from apimon_node.settings import (
     AuthSettings,
     BoardSettings,
     HomeAssistantSettings,
+    MqttSettings,
     OverdueSince,
     PollerSettings,
     QuietHours,
     Settings,
     StripSettings,
+    TlsSettings,
+    Transport,
 )
 from apimon_node.tickets.snapshot import MAX_TICKETS, Ticket
 
@@ -23,7 +26,7 @@ def explain(settings: Settings) -> Iterator[str]:
     """Tell, a line for each thing, what the programs will do."""
     mqtt = settings.mqtt
     user = f", as user {mqtt.username}" if mqtt.username else ""
-    yield f"broker    {mqtt.host}:{mqtt.port}, MQTT {mqtt.protocol}, topics below {mqtt.base_topic}/{user}"
+    yield f"broker    {_broker(mqtt)}, MQTT {mqtt.protocol}, topics below {mqtt.base_topic}/{user}"
     if settings.node is not None:
         yield (
             f"node      {settings.node.id}: at most a frame every {seconds(settings.node.render_interval)},"
@@ -55,6 +58,23 @@ def _discovery(home: HomeAssistantSettings) -> str:
     if not home.enabled:
         return "off: Home Assistant is told nothing"
     return f"as devices below {home.discovery_prefix}/, and again when {home.birth_topic} says online"
+
+
+def _broker(mqtt: MqttSettings) -> str:
+    """Tell where the broker is, and how it is reached."""
+    web = mqtt.transport is Transport.WEBSOCKETS
+    where = f"{mqtt.address}{mqtt.path} by websockets" if web else mqtt.address
+    if mqtt.transport is Transport.UNIX:
+        where += " (unix)"
+    return where if mqtt.tls is None else f"{where} {'over' if web else 'by'} TLS ({_known(mqtt.tls)})"
+
+
+def _known(tls: TlsSettings) -> str:
+    """Tell how the broker is known, and how we are."""
+    parts = [f"signed by {tls.ca_file or 'an authority that this system knows'}"]
+    parts += [f"as {tls.server_name}"] if tls.server_name else []
+    parts += [f"showing it {tls.cert_file}"] if tls.cert_file else []
+    return ", ".join(parts)
 
 
 def _strip(strip: StripSettings) -> str:

@@ -126,7 +126,7 @@ class Node:
             case Up():
                 self._greet(event, now)
             case Refused():
-                self._diagnosis.refused(event.topic, now)
+                self._diagnosis.refused(event.topic, event.reason, now)
             case Down():
                 self._presence.went(event.reason, now)
         self._stale_at = now.monotonic

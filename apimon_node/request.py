@@ -9,7 +9,7 @@ from apimon_node import wire
 from apimon_node.errors import ApimonError, PayloadError
 from apimon_node.instant import Instant
 from apimon_node.mqtt.messages import Message
-from apimon_node.settings import MqttSettings
+from apimon_node.settings import MqttSettings, Transport
 
 WHAT = re.compile(r"[a-z0-9_-]{1,64}")
 """What can be requested: an id. The answer's topic is longer than the request's, and topics have an end."""
@@ -29,7 +29,19 @@ def why_ignored(message: Message, what: str, mqtt: MqttSettings) -> str | None:
 
 def how_to_clear(topic: str, mqtt: MqttSettings) -> str:
     """Give the command that removes what the broker has kept of a topic."""
-    return f"mosquitto_pub -h {mqtt.host} -p {mqtt.port} -t {shlex.quote(topic)} -n -r"
+    return f"mosquitto_pub {_options(mqtt)} -t {shlex.quote(topic)} -n -r"
+
+
+def _options(mqtt: MqttSettings) -> str:
+    """Name the broker to mosquitto_pub, which has no websockets before version 2.1."""
+    options = ["-h", mqtt.host]
+    if mqtt.transport is Transport.UNIX:
+        options = ["--unix", str(mqtt.socket)]
+    elif mqtt.transport is Transport.TCP:
+        options += ["-p", str(mqtt.port)]
+        if mqtt.tls is not None:
+            options += ["--tls-use-os-certs"] if mqtt.tls.ca_file is None else ["--cafile", str(mqtt.tls.ca_file)]
+    return shlex.join(options)
 
 
 def answer(what: str, payload: bytes, actions: Actions, now: Instant) -> bytes:

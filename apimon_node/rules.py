@@ -7,7 +7,7 @@ from typing import NamedTuple
 from apimon_node.explain import seconds
 from apimon_node.picture.painting import MILLIAMPS_DARK
 from apimon_node.reading import Node, Problems, Values
-from apimon_node.settings import AuthType, StripSettings
+from apimon_node.settings import AuthType, StripSettings, Transport
 from apimon_node.strip.child import DMA_CHANNELS, fit
 
 FLICKER = 6
@@ -49,6 +49,26 @@ GATEWAY = "https://api.atlassian.com/"
 
 SMOOTH = 0.5
 """Seconds between two frames that the effects are made for; more often only costs."""
+
+
+def transport(values: Values, node: Node, path: str, problems: Problems) -> None:
+    """Ask for what the way to the broker needs, and refuse what does not go with it."""
+    kind = values["transport"]
+    foreign = {Transport.TCP: ("path", "socket"), Transport.WEBSOCKETS: ("socket",)}
+    for name in foreign.get(kind, ("host", "port", "path", "tls")):
+        if values[name] is not None:
+            problems.add(node, f"{path}.{name}", f"does not go with {kind}")
+    if kind is Transport.UNIX and values["socket"] is None:
+        problems.add(node, f"{path}.socket", "is missing: the file on which the broker listens")
+    if kind is Transport.WEBSOCKETS and values["port"] is None:
+        problems.add(node, f"{path}.port", "is missing: each broker has its own for websockets, mosquitto often 9001")
+
+
+def certificate(values: Values, node: Node, path: str, problems: Problems) -> None:
+    """Refuse half of a certificate and its key."""
+    for name, other in (("cert_file", "key_file"), ("key_file", "cert_file")):
+        if values[name] is None and values[other] is not None:
+            problems.add(node, f"{path}.{name}", f"is missing: {other} needs it (one file may hold both)")
 
 
 def pace(values: Values, node: Node, path: str, problems: Problems) -> None:

@@ -24,6 +24,14 @@ class Protocol(StrEnum):
     V311 = "3.1.1"
 
 
+class Transport(StrEnum):
+    """What carries MQTT to the broker."""
+
+    TCP = "tcp"
+    WEBSOCKETS = "websockets"
+    UNIX = "unix"
+
+
 class StatusPixel(StrEnum):
     """Which pixel tells of trouble."""
 
@@ -60,8 +68,20 @@ ALL_SLA = ("all",)
 """The `sla` of a board that heeds every SLA there is."""
 
 
+class TlsSettings(NamedTuple):
+    """How to know the broker, and how to be known to it. Without `ca_file` the system's authorities count.
+
+    `server_name` is the name that the broker's certificate bears, where that is not mqtt.host.
+    """
+
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    server_name: str | None = None
+
+
 class MqttSettings(NamedTuple):
-    """The broker, and how to speak to it."""
+    """The broker, how to reach it, and how to speak to it. `path` is for websockets, `socket` for unix."""
 
     host: str = "localhost"
     port: int = 1883
@@ -70,6 +90,17 @@ class MqttSettings(NamedTuple):
     base_topic: str = "apimon"
     protocol: Protocol = Protocol.AUTO
     keepalive: int = 60
+    transport: Transport = Transport.TCP
+    tls: TlsSettings | None = None
+    path: str = "/mqtt"
+    socket: Path | None = None
+
+    @property
+    def address(self) -> str:
+        """Where the broker is: its host and port, or its socket."""
+        if self.socket is not None:
+            return str(self.socket)
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 class QuietHours(NamedTuple):

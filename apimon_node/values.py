@@ -52,6 +52,23 @@ def topic(value: Any) -> str:
     raise ValueError("a topic without + and #, and without / at its ends")
 
 
+def host_name(value: Any) -> str:
+    """Read the name of a host, or its address."""
+    name = text(value)
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        raise ValueError("the name of a host") from None
+    return name
+
+
+def web_path(value: Any) -> str:
+    """Read the path of a web address."""
+    if isinstance(value, str) and re.fullmatch(r"/[!-~]*", value) and "#" not in value:
+        return value
+    raise ValueError("a path such as /mqtt, without spaces or #")
+
+
 def truth(value: Any) -> bool:
     """Read true or false."""
     if isinstance(value, bool):

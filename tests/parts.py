@@ -33,10 +33,14 @@ def wait_until(condition: Callable[[], Any], what: str, patience: float = PATIEN
 
 
 class Mosquitto:
-    """A real broker on a free port, which can be killed and started again on the same."""
+    """A real broker on a free port, which can be killed and started again on the same.
 
-    def __init__(self, folder: Path) -> None:
+    `more` is what its configuration has besides, as its last listener's.
+    """
+
+    def __init__(self, folder: Path, more: str = "") -> None:
         self._folder = folder
+        self._more = more
         self._process: subprocess.Popen[bytes] | None = None
         self.port = demo_broker.free_port()
 
@@ -44,8 +48,16 @@ class Mosquitto:
         mosquitto = demo_broker.find_mosquitto()
         assert mosquitto, "mosquitto is missing: make test installs it"
         command = demo_broker.command(self.port, self._folder, mosquitto)
+        if self._more:
+            with Path(command[-1]).open("a", encoding="utf-8") as conf:
+                conf.write(self._more)
         self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        demo_broker.wait_for(self.port, self._process)
+        self.wait_for(self.port)
+
+    def wait_for(self, port: int) -> None:
+        """Wait until it listens: to websockets it begins later."""
+        assert self._process
+        demo_broker.wait_for(port, self._process)
 
     def kill(self) -> None:
         if self._process is not None:

@@ -84,13 +84,16 @@ strip.serve      | errors service strip.child strip.ws281x                    | 
 strip.drivers    | settings extras strip.*                                    | importlib os
 extras           | errors                                                     | importlib
 background       |                                                            | select socket threading
-mqtt.connection  | errors settings mqtt.messages                              | select socket time paho
-mqtt.link        | background backoff settings mqtt.messages mqtt.connection  | select time random
 poller.shared    | errors                                                     | threading
 poller.transport | errors poller.refusals                                     | io logging socket ssl threading traceback requests urllib3
 poller.sign_in   | errors settings poller.oauth2 poller.shared poller.transport | base64 time
 poller.session   | errors poller.refusals poller.paging poller.transport      | time jira
 poller.client    | errors settings poller.paging poller.shared poller.sign_in poller.session | time
+mqtt.refusals    | wire settings                                              |
+mqtt.websocket   |                                                            | base64 hashlib os
+mqtt.transport   | errors settings mqtt.refusals mqtt.websocket               | pathlib socket ssl time
+mqtt.connection  | errors settings mqtt.messages mqtt.refusals mqtt.transport | select time paho
+mqtt.link        | background backoff settings mqtt.messages mqtt.refusals mqtt.connection | select time random
 credentials      | errors                                                     | os pathlib
 values           | picture.looks poller.jql                                   | datetime webcolors zoneinfo
 reading          | errors values                                              | pathlib yaml
@@ -153,6 +156,7 @@ PURE = frozenset(
         "mqtt.messages",
         "mqtt.topics",
         "mqtt.outbox",
+        "mqtt.refusals",
         "mqtt.inbox",
         "mqtt.announcement",
         "mqtt.home_assistant",

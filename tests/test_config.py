@@ -35,6 +35,8 @@ from apimon_node.settings import (
     Settings,
     StatusPixel,
     StripSettings,
+    TlsSettings,
+    Transport,
     Ws281xSettings,
 )
 
@@ -892,6 +894,103 @@ def test_a_port_is_a_whole_number(port: object, *, fits: bool) -> None:
         assert settings(mqtt(port=port)).mqtt.port == port
     else:
         assert problem(mqtt(port=port)) == f"config.yaml:2: mqtt.port: expected 1 to 65535, got {port}"
+
+
+@pytest.mark.parametrize(
+    ("values", "port"),
+    [
+        ({"host": "a"}, 1883),
+        ({"port": "null"}, 1883),
+        ({"tls": "{}"}, 8883),
+        ({"tls": "{}", "port": "null"}, 8883),
+        ({"tls": "{}", "port": 1883}, 1883),
+        ({"tls": "null"}, 1883),
+    ],
+)
+def test_with_tls_the_port_is_another_unless_named(values: dict[str, object], port: int) -> None:
+    assert settings(mqtt(**values)).mqtt.port == port
+
+
+def test_tls_in_full() -> None:
+    text = "{ca_file: ca.crt, cert_file: me.crt, key_file: /etc/me.key, server_name: broker.example.com}"
+    parsed, _ = config.parse(mqtt(tls=text), folder=Path("/there"))
+
+    assert parsed.mqtt.tls == TlsSettings(
+        Path("/there/ca.crt"), Path("/there/me.crt"), Path("/etc/me.key"), "broker.example.com"
+    )
+    assert settings(mqtt(tls="{}")).mqtt.tls == TlsSettings()
+
+
+def test_the_block_for_tls_in_the_shipped_file_has_every_key_with_its_default() -> None:
+    block = re.search(r"^  # tls:\n((  #   .*\n)+)", SHIPPED.read_text(), re.MULTILINE)
+    assert block
+    tls = yaml.safe_load(block[0].replace("  # ", "  ", 1).replace("\n  # ", "\n  "))["tls"]
+
+    assert TlsSettings(**tls) == TlsSettings()
+    assert tuple(tls) == TlsSettings._fields
+
+
+@pytest.mark.parametrize("path", [None, "/", "/mqtt/v5?a=b"])
+def test_websockets_have_a_path(path: str | None) -> None:
+    parsed = settings(mqtt(transport="websockets", port=9001, path=path or "null")).mqtt
+
+    assert (parsed.transport, parsed.port, parsed.path) == (Transport.WEBSOCKETS, 9001, path or "/mqtt")
+    assert settings(mqtt(transport="websockets", port=9001)).mqtt.path == "/mqtt"
+
+
+def test_a_unix_socket_is_relative_to_the_file() -> None:
+    parsed, _ = config.parse(mqtt(transport="unix", socket="mosquitto.sock"), folder=Path("/run"))
+
+    assert (parsed.mqtt.transport, parsed.mqtt.socket) == (Transport.UNIX, Path("/run/mosquitto.sock"))
+    assert parsed.mqtt.address == "/run/mosquitto.sock"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"transport": "udp"}, "mqtt.transport: expected tcp, websockets or unix, got 'udp'"),
+        ({"transport": "unix"}, "mqtt.socket: is missing: the file on which the broker listens"),
+        ({"socket": "/s"}, "mqtt.socket: does not go with tcp"),
+        ({"path": "/mqtt"}, "mqtt.path: does not go with tcp"),
+        ({"transport": "websockets", "port": 1, "socket": "/s"}, "mqtt.socket: does not go with websockets"),
+        ({"transport": "unix", "socket": "/s", "host": "a"}, "mqtt.host: does not go with unix"),
+        ({"transport": "unix", "socket": "/s", "port": 1}, "mqtt.port: does not go with unix"),
+        ({"transport": "unix", "socket": "/s", "path": "/mqtt"}, "mqtt.path: does not go with unix"),
+        ({"transport": "unix", "socket": "/s", "tls": "{}"}, "mqtt.tls: does not go with unix"),
+        (
+            {"transport": "websockets"},
+            "mqtt.port: is missing: each broker has its own for websockets, mosquitto often 9001",
+        ),
+        (
+            {"transport": "websockets", "port": 1, "path": "mqtt"},
+            "mqtt.path: expected a path such as /mqtt, without spaces or #, got 'mqtt'",
+        ),
+        ({"path": "'/a b'"}, "mqtt.path: expected a path such as /mqtt, without spaces or #, got '/a b'"),
+        ({"path": "'/a#b'"}, "mqtt.path: expected a path such as /mqtt, without spaces or #, got '/a#b'"),
+        ({"path": "/ä"}, "mqtt.path: expected a path such as /mqtt, without spaces or #, got '/ä'"),
+        ({"path": 7}, "mqtt.path: expected a path such as /mqtt, without spaces or #, got 7"),
+        (
+            {"tls": "true"},
+            "mqtt.tls: expected a mapping with ca_file, cert_file, key_file or server_name",
+        ),
+        (
+            {"tls": "{insecure: true}"},
+            "mqtt.tls.insecure: unknown key: expected ca_file, cert_file, key_file or server_name",
+        ),
+        (
+            {"tls": "{cert_file: a}"},
+            "mqtt.tls.key_file: is missing: cert_file needs it (one file may hold both)",
+        ),
+        (
+            {"tls": "{key_file: a}"},
+            "mqtt.tls.cert_file: is missing: key_file needs it (one file may hold both)",
+        ),
+        ({"tls": "{server_name: .a}"}, "mqtt.tls.server_name: expected the name of a host, got '.a'"),
+        ({"tls": "{server_name: 7}"}, "mqtt.tls.server_name: expected text (put it in quotes), got 7"),
+    ],
+)
+def test_ways_to_the_broker_that_make_no_sense_are_refused(values: dict[str, object], expected: str) -> None:
+    assert re.sub(r"^config\.yaml:\d+: ", "", problem(mqtt(**values))) == expected
 
 
 def test_a_number_with_thousands_of_digits_is_refused_like_any_other() -> None:

@@ -144,6 +144,28 @@ def test_what_home_assistant_is_told_is_told(home: str, text: str) -> None:
     assert list(explain(settings))[-1] == f"discovery {text}"
 
 
+@pytest.mark.parametrize(
+    ("mqtt", "told"),
+    [
+        ("{tls: {}}", "localhost:8883 by TLS (signed by an authority that this system knows)"),
+        (
+            "{tls: {ca_file: /ca.crt, cert_file: /me.crt, key_file: /me.key, server_name: b.test}}",
+            "localhost:8883 by TLS (signed by /ca.crt, as b.test, showing it /me.crt)",
+        ),
+        ("{transport: websockets, port: 9001}", "localhost:9001/mqtt by websockets"),
+        (
+            "{transport: websockets, port: 443, path: /, host: '::1', tls: {ca_file: /ca.crt}}",
+            "[::1]:443/ by websockets over TLS (signed by /ca.crt)",
+        ),
+        ("{transport: unix, socket: /run/m.sock}", "/run/m.sock (unix)"),
+    ],
+)
+def test_the_way_to_the_broker_is_told(mqtt: str, told: str) -> None:
+    (line,) = explain(config.parse(f"mqtt: {mqtt}")[0])
+
+    assert line == f"broker    {told}, MQTT auto, topics below apimon/"
+
+
 def test_an_empty_configuration_still_has_a_broker() -> None:
     assert len(list(explain(config.parse("{}")[0]))) == 1
 

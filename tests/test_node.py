@@ -13,6 +13,8 @@ from apimon_node import wire
 from apimon_node.errors import Failure, StripError
 from apimon_node.mqtt import inbox
 from apimon_node.mqtt.messages import Message, Publish, Refused, Up
+from apimon_node.request import why_ignored
+from apimon_node.settings import MqttSettings, TlsSettings, Transport
 from apimon_node.tickets import snapshot
 
 DAY = 24 * 3600
@@ -549,6 +551,30 @@ def test_a_topic_that_it_may_not_write_is_a_fault_until_the_next_connection() ->
     world.up()
     world.run(2)
     assert world.status["state"] == "ok"
+
+
+def test_a_message_that_the_broker_does_not_take_for_another_reason_is_told() -> None:
+    world = World().started(A=1)
+
+    world.receive(Refused("apimon/nodes/hall/strips/ops", "it is larger than the broker takes (20 bytes)"))
+    world.run(1)
+
+    assert world.faults["access"] == "it is larger than the broker takes (20 bytes)"
+
+
+@pytest.mark.parametrize(
+    ("mqtt", "options"),
+    [
+        (MqttSettings(transport=Transport.UNIX, socket=Path("/a b")), "--unix '/a b'"),
+        (MqttSettings(tls=TlsSettings()), "-h localhost -p 1883 --tls-use-os-certs"),
+        (MqttSettings(port=8883, tls=TlsSettings(Path("/ca.crt"))), "-h localhost -p 8883 --cafile /ca.crt"),
+        (MqttSettings(port=9001, transport=Transport.WEBSOCKETS), "-h localhost"),
+    ],
+)
+def test_how_to_clear_a_retained_request_depends_on_the_way_to_the_broker(mqtt: MqttSettings, options: str) -> None:
+    text = why_ignored(Message("apimon/x", b"", retained=True), "x", mqtt)
+
+    assert text == f"ignored the retained request x; clear it with: mosquitto_pub {options} -t apimon/x -n -r"
 
 
 def test_a_poller_that_is_gone_is_told_and_the_tickets_stay() -> None:

@@ -376,6 +376,13 @@ def test_a_topic_that_the_broker_does_not_let_it_write_or_read_is_told_in_the_lo
     assert "refuses" not in poller.summary()
 
 
+def test_a_message_that_the_broker_does_not_take_for_another_reason_is_told_as_that() -> None:
+    poller = unconnected()
+    poller.receive(Refused("apimon/tickets/ops", "it is larger than the broker takes (20 bytes)"), at(1))
+
+    assert "it is larger than the broker takes (20 bytes)" in [remark.text for remark in poller.remarks()]
+
+
 # --- requests ---
 
 

@@ -8,7 +8,6 @@ Every connection has a paho client of its own, so that nothing of a lost one (a 
 import contextlib
 import math
 import select
-import socket
 import time
 from collections.abc import Callable, Sequence
 
@@ -19,12 +18,11 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from apimon_node.errors import ConfigError
+from apimon_node.errors import BrokerError, ConfigError
+from apimon_node.mqtt import refusals
 from apimon_node.mqtt.messages import Event, Message, Publish, Refused, Up
+from apimon_node.mqtt.transport import Stream, dial
 from apimon_node.settings import MqttSettings, Protocol
-
-DIAL_TIMEOUT = 5.0
-"""Seconds for a TCP connection to come about."""
 
 GREETING_TIMEOUT = 5.0
 """Seconds for the broker to answer CONNECT and SUBSCRIBE."""
@@ -41,17 +39,6 @@ BURST_BYTES = 1024 * 1024
 MAX_PACKET = 4 * 1024 * 1024
 """Bytes (MQTT 5) beyond which the broker shall not even send a message: it would fill a small Pi's memory."""
 
-UNSUPPORTED_PROTOCOL = "Unsupported protocol version"
-"""paho's name of CONNACK 132 (MQTT 5) and 1 (3.1.1)."""
-
-REASONS = {
-    "Bad user name or password": "refuses the user name or password: check mqtt.username and its password",
-    "Not authorized": "does not let us in: check mqtt.username, its password and the broker's access list",
-    "Client identifier not valid": "refuses our client id: check its access list",
-    "Session taken over": "let another client take our place: each node and poller needs an id of its own",
-    UNSUPPORTED_PROTOCOL: "does not speak this version of MQTT: set mqtt.protocol to auto",
-}
-
 
 class Connection:
     """A connection that is dialled, greeted, used and lost once. `events` collects what happens on it."""
@@ -67,9 +54,10 @@ class Connection:
     ) -> None:
         self._settings = settings
         self._protocol = protocol
-        self._broker = f"{settings.host}:{settings.port}"
+        self._client_id = client_id
+        self._broker = settings.address
         self._subscriptions = subscriptions
-        self._client = _client(protocol, client_id, will)
+        self._client = _client(settings, protocol, client_id, will)
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
@@ -83,13 +71,21 @@ class Connection:
         self._collected = 0  # bytes of payload in this turn
         self._confirms = False  # whether what paho reads makes it write
         self.events: list[Event] = []
-        self.up = False
-        """Connected and subscribed."""
+        self.up_since: float | None = None
+        """Since when it is connected and subscribed (monotonic seconds), or None."""
         self.lost: str | None = None
         """Why the connection is over: a sentence, or None while it is not."""
         self.wrong_protocol = False
         """Whether it ended in a way in which a broker refuses the version of MQTT."""
+        self.unexplained = False
+        """Whether it was lost without a reason."""
+        self._largest = math.inf  # bytes of a packet that the broker takes
         self._sent: dict[int, str] = {}
+
+    @property
+    def up(self) -> bool:
+        """Tell whether it is connected and subscribed."""
+        return self.up_since is not None
 
     @property
     def in_flight(self) -> int:
@@ -103,10 +99,8 @@ class Connection:
             if self._settings.username is not None:
                 self._client.username_pw_set(self._settings.username, password())
             self._client.connect(self._settings.host, self._settings.port, self._settings.keepalive, **options)  # type: ignore[arg-type]  # paho's default for clean_start is no bool
-        except ConfigError as err:
+        except (ConfigError, BrokerError) as err:
             return str(err)
-        except (OSError, ValueError) as err:  # ValueError: a host name that can not be one
-            return f"cannot reach the broker at {self._broker}: {getattr(err, 'strerror', None) or err}"
         return None
 
     def dialled(self) -> None:
@@ -114,9 +108,9 @@ class Connection:
         self._spoke = self._heard = time.monotonic()
         self._greeting_ends = self._spoke + GREETING_TIMEOUT
 
-    def socket(self) -> socket.socket | None:
-        """Give the socket to wait for; another one, or none, after every turn."""
-        return self._client.socket()  # type: ignore[return-value]  # TCP only, so never paho's websocket
+    def socket(self) -> Stream | None:
+        """Give the socket to wait for, or none once it is closed."""
+        return self._client.stream if self._client.socket() else None
 
     def wants_write(self) -> bool:
         """Tell whether bytes wait for the socket to take them."""
@@ -124,17 +118,19 @@ class Connection:
 
     def deadline(self) -> float:
         """When it must have a turn (monotonic seconds) though its socket is quiet: the next keep-alive."""
-        if self.lost is not None:
-            return -math.inf  # writing can lose a connection too, and then there is no socket to wake us
-        if not self.up:
-            return self._greeting_ends
+        if self.lost is not None or self.events or self._pending:
+            return -math.inf  # there may be no socket to wake us, or it knows nothing of it
+        return self._keep_alive_at if self.up else self._greeting_ends
+
+    @property
+    def _keep_alive_at(self) -> float:
         if not self._client.keepalive:
             return math.inf  # a broker with MQTT 5 can switch it off
         return min(self._spoke, self._heard) + self._client.keepalive
 
     def turn(self, *, readable: bool, writable: bool) -> None:
         """Read and write what is ready, and keep alive."""
-        if readable:
+        if readable or self._pending:
             self._read()
         if writable:
             self._client.loop_write()
@@ -143,7 +139,7 @@ class Connection:
         if not self.up and self.lost is None and now >= self._greeting_ends:
             self.wrong_protocol = not self._answered  # amqtt leaves MQTT 5 without an answer
             self.lost = f"the broker at {self._broker} did not answer within {GREETING_TIMEOUT:.0f} s"
-        due = self.up and now >= self.deadline()
+        due = self.up and now >= self._keep_alive_at
         self._client.loop_misc()
         if due:
             self._spoke = self._heard = now
@@ -151,7 +147,10 @@ class Connection:
             self.lost = f"the connection to the broker at {self._broker} has ended"
 
     def publish(self, message: Publish) -> None:
-        """Hand a message to the socket, at QoS 1."""
+        """Hand a message to the socket, at QoS 1. One that is too large would cost the connection, again and again."""
+        if _size(message) > self._largest:
+            self.events.append(Refused(message.topic, refusals.too_large(message.topic, int(self._largest))))
+            return
         sent = self._client.publish(message.topic, message.payload, qos=1, retain=message.retain)
         self._sent[sent.mid] = message.topic
         self._spoke = time.monotonic()
@@ -175,19 +174,30 @@ class Connection:
             self._heard = time.monotonic()
             if self._confirms:
                 self._spoke = self._heard
-            sock = self._client.socket()
-            if sock is None or self._collected >= BURST_BYTES or not select.select([sock], [], [], 0)[0]:
+            sock = self.socket()
+            if sock is None or self._collected >= BURST_BYTES:
                 return
+            if not sock.pending() and not select.select([sock], [], [], 0)[0]:
+                return
+
+    @property
+    def _pending(self) -> bool:
+        """Tell whether there is something to read of which select() knows nothing: TLS and websockets keep bytes."""
+        sock = self.socket()
+        return sock is not None and sock.pending() > 0
 
     # What paho calls while we read. Notes only.
 
-    def _on_connect(self, _client: object, _data: object, _flags: object, reason: ReasonCode, _props: object) -> None:
+    def _on_connect(
+        self, _client: object, _data: object, _flags: object, reason: ReasonCode, properties: Properties | None
+    ) -> None:
         self._answered = True
         if reason.is_failure:
             name = reason.getName()
-            self.wrong_protocol = name == UNSUPPORTED_PROTOCOL
-            self.lost = f"the broker at {self._broker} {REASONS.get(name, f'refuses the connection: {name}')}"
+            self.wrong_protocol = name == refusals.UNSUPPORTED_PROTOCOL
+            self.lost = refusals.refused(self._settings, name, self._client_id)
             return
+        self._largest = getattr(properties, "MaximumPacketSize", math.inf)
         self._confirms = True
         if not self._subscriptions:
             self._greeted([])
@@ -203,7 +213,7 @@ class Connection:
 
     def _greeted(self, reasons: list[ReasonCode]) -> None:
         answers = zip(self._subscriptions, reasons, strict=False)
-        self.up = True
+        self.up_since = time.monotonic()
         denied = tuple(topic for topic, reason in answers if reason.is_failure)
         self.events.append(Up(self._broker, self._protocol.value, denied))
 
@@ -216,28 +226,45 @@ class Connection:
     def _on_publish(self, _client: object, _data: object, mid: int, reason: ReasonCode, _props: object) -> None:
         topic = self._sent.pop(mid)
         if reason.is_failure:
-            self.events.append(Refused(topic))
+            self.events.append(Refused(topic, refusals.not_taken(topic, reason.getName())))
 
     def _on_disconnect(
         self, _client: object, _data: object, flags: paho.DisconnectFlags, reason: ReasonCode, _props: object
     ) -> None:
         if self.lost is not None:
             return
-        if not self._answered:
-            self.wrong_protocol = True
-            self.lost = f"{self._broker} hung up before it answered: is it an MQTT broker?"
-        elif reason.getName() in REASONS:
-            self.lost = f"the broker at {self._broker} {REASONS[reason.getName()]}"
+        stream = self._client.stream
+        name = reason.getName()
+        if stream is not None and stream.alert:
+            self.lost = refusals.tls(self._settings, stream.alert)
+        elif not self._answered:
+            first = stream.first[:1] if stream is not None else b""
+            self.wrong_protocol = first not in refusals.FOREIGN
+            self.lost = refusals.unanswered(self._settings, first)
         elif flags.is_disconnect_packet_from_server:
-            self.lost = f"the broker at {self._broker} ended the connection: {reason.getName()}"
+            self.lost = refusals.ended(self._settings, name, self._client_id)
         else:
+            self.unexplained = True
             self.lost = f"the connection to the broker at {self._broker} was lost"
 
 
-def _client(protocol: Protocol, client_id: str, will: Publish | None) -> paho.Client:
+class _Client(paho.Client):
+    """paho, over a stream of our own: it cannot tell why TLS or a websocket fails, nor name another server to TLS."""
+
+    def __init__(self, settings: MqttSettings, client_id: str, version: MQTTProtocolVersion) -> None:
+        super().__init__(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=version, reconnect_on_failure=False)
+        self._settings = settings
+        self.stream: Stream | None = None
+        """The socket, also once paho has closed it."""
+
+    def _create_socket(self) -> Stream:  # type: ignore[override]  # it has of a socket what paho uses
+        self.stream = dial(self._settings)
+        return self.stream
+
+
+def _client(settings: MqttSettings, protocol: Protocol, client_id: str, will: Publish | None) -> _Client:
     version = MQTTProtocolVersion.MQTTv311 if protocol is Protocol.V311 else MQTTProtocolVersion.MQTTv5
-    client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=version, reconnect_on_failure=False)
-    client.connect_timeout = DIAL_TIMEOUT
+    client = _Client(settings, client_id, version)
     if will is None:
         return client
     properties = None
@@ -254,3 +281,9 @@ def _session_properties() -> Properties:
     properties.SessionExpiryInterval = WILL_DELAY
     properties.MaximumPacketSize = MAX_PACKET
     return properties
+
+
+def _size(message: Publish) -> int:
+    """Count the bytes of its packet with MQTT 5 (sections 2.1 and 3.3): no other broker tells its limit."""
+    rest = 2 + len(message.topic.encode()) + 2 + 1 + len(message.payload)
+    return 1 + (rest.bit_length() + 6) // 7 + rest

@@ -11,12 +11,18 @@ from typing import Self
 
 from apimon_node.background import Background
 from apimon_node.backoff import Backoff
+from apimon_node.mqtt import refusals
 from apimon_node.mqtt.connection import Connection
 from apimon_node.mqtt.messages import Down, Event, Publish
 from apimon_node.settings import MqttSettings, Protocol
 
 RECONNECT_FIRST, RECONNECT_LIMIT, RECONNECT_RESET = 1.0, 30.0, 10.0
 """Seconds (MQTT contract): the first wait, the longest, and how long a connection must hold to begin anew."""
+
+SOON, SUSPICIOUS = 60.0, 5
+"""Seconds within which a connection is lost soon, and how many such losses in a row are no accident: two clients with
+one id take each other's place, and with MQTT 3.1.1 the broker does not say so.
+"""
 
 CLOSE_TIMEOUT = 1.0
 """Seconds that the last messages may take: the whole process has 2 (MQTT contract)."""
@@ -64,6 +70,7 @@ class Link:
         self._dialling: Connection | None = None
         self._connection: Connection | None = None
         self._dial_at = -math.inf
+        self._soon_lost = 0  # connections in a row
         self._queue: OrderedDict[object, Publish] = OrderedDict()
 
     def __enter__(self) -> Self:
@@ -163,7 +170,17 @@ class Link:
             self._protocol = Protocol.V311  # at once: nothing is wrong yet
             return events
         self._protocol = _first(self._settings.protocol)
-        return [*events, self._down(connection.lost)]
+        return [*events, self._down(self._why(connection))]
+
+    def _why(self, connection: Connection) -> str:
+        """Give the reason for a loss; think of another one where it was none, again and again."""
+        assert connection.lost is not None
+        if connection.up_since is not None:
+            soon = time.monotonic() - connection.up_since < SOON
+            self._soon_lost = self._soon_lost + 1 if soon and connection.unexplained else 0
+            if self._soon_lost >= SUSPICIOUS:
+                return refusals.lost_again(self._settings, self._client_id)
+        return connection.lost
 
     def _down(self, reason: str) -> Down:
         self._dial_at = self._backoff.failed(time.monotonic())

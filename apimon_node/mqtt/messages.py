@@ -34,9 +34,13 @@ class Down(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """The broker did not take a message for this topic: we may not write it. Only MQTT 5 tells."""
+    """The broker did not take a message for this topic. Only MQTT 5 tells.
+
+    We may not write it, unless `reason`, a sentence, says something else.
+    """
 
     topic: str
+    reason: str = ""
 
 
 Event = Message | Up | Down | Refused

@@ -93,7 +93,7 @@ class Poller:
                 self._settle_at = math.inf
                 self._faults.set("broker", "", event.reason, now)
             case Refused():
-                self._faults.set("access", event.topic, _denied("write", event.topic), now)
+                self._faults.set("access", event.topic, event.reason or _denied("write", event.topic), now)
 
     def _take_connection(self, up: Up, now: Instant) -> None:
         self._faults.set("broker", "", None, now)
