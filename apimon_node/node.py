@@ -4,7 +4,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 
-from apimon_node import __version__, request, wire
+from apimon_node import __version__, wire
 from apimon_node.device import Device, devices
 from apimon_node.diagnosis import Diagnosis
 from apimon_node.display import Display
@@ -27,6 +27,7 @@ from apimon_node.pollers import Pollers
 from apimon_node.presence import Presence
 from apimon_node.quiet import Quiet
 from apimon_node.report import Report
+from apimon_node.request import Actions, Requests
 from apimon_node.settings import Settings
 from apimon_node.strip.driver import Shown
 from apimon_node.tickets import snapshot
@@ -68,12 +69,13 @@ class Node:
         self._inbox = Inbox()
         self._faults = Faults()
         self._outbox = Outbox()
-        self._actions: request.Actions = {
+        actions: Actions = {
             "identify": self._identify,
             "self_test": self._self_test,
             "refresh": self._refresh,
             "restart": self._restart,
         }
+        self._requests = Requests(self._own, settings.mqtt, self._faults, self._outbox, actions)
         self.restarting = False
         """Whether it was asked to start anew."""
         self._may_restart_at = now.monotonic + RESTART_EVERY
@@ -198,7 +200,7 @@ class Node:
         if message.topic == self._own.light_set:
             self._take_command(message, now)
         elif message.topic.startswith(self._own.request("")):
-            self._take_request(message, now)
+            self._requests.take(message, now)
         else:
             self._inbox.put(message, now.monotonic)
         return True
@@ -229,14 +231,6 @@ class Node:
             board.apply(snapshot.parse(payload), now)
         else:
             board.forget()
-
-    def _take_request(self, message: Message, now: Instant) -> None:
-        what = message.topic.removeprefix(self._own.request(""))
-        ignored = request.why_ignored(message, what, self._settings.mqtt)
-        if ignored is not None:
-            self._faults.remark(ignored, bad=True)
-        else:
-            self._outbox.once(self._own.response(what), request.answer(what, message.payload, self._actions, now))
 
     def _take_command(self, message: Message, now: Instant) -> None:
         """Set the light. Quiet hours give way to whoever does."""

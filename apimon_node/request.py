@@ -7,8 +7,11 @@ from typing import TypeAlias
 
 from apimon_node import wire
 from apimon_node.errors import ApimonError, PayloadError
+from apimon_node.faults import Faults
 from apimon_node.instant import Instant
 from apimon_node.mqtt.messages import Message
+from apimon_node.mqtt.outbox import Outbox
+from apimon_node.mqtt.topics import Own
 from apimon_node.settings import MqttSettings, Transport
 
 WHAT = re.compile(r"[a-z0-9_-]{1,64}")
@@ -16,6 +19,39 @@ WHAT = re.compile(r"[a-z0-9_-]{1,64}")
 
 Actions: TypeAlias = Mapping[str, Callable[[Instant], None]]
 """What can be done, by what is asked for. An ApimonError tells why it cannot."""
+
+
+MOST = 100
+"""Retained requests that are remembered, each until it is cleared: anybody can invent another."""
+
+
+class Requests:
+    """Takes what a node or poller is asked for, and answers it.
+
+    To clear a retained request is to publish an empty message on its topic, which comes here as one more request: the
+    first empty message after a retained one is taken for that. The log has told how to do it.
+    """
+
+    def __init__(self, own: Own, mqtt: MqttSettings, faults: Faults, outbox: Outbox, actions: Actions) -> None:
+        self._own = own
+        self._mqtt = mqtt
+        self._faults = faults
+        self._outbox = outbox
+        self._actions = actions
+        self._kept: set[str] = set()
+
+    def take(self, message: Message, now: Instant) -> None:
+        """Do what is asked for, and answer; or say in the log why not."""
+        what = message.topic.removeprefix(self._own.request(""))
+        ignored = why_ignored(message, what, self._mqtt)
+        if ignored is not None:
+            self._faults.remark(ignored, bad=True)
+            if message.retained and len(self._kept) < MOST:
+                self._kept.add(what)
+        elif what in self._kept and not message.payload:
+            self._kept.discard(what)
+        else:
+            self._outbox.once(self._own.response(what), answer(what, message.payload, self._actions, now))
 
 
 def why_ignored(message: Message, what: str, mqtt: MqttSettings) -> str | None:

@@ -44,7 +44,7 @@ mqtt.announcement | settings mqtt.messages                                    |
 mqtt.home_assistant | wire settings mqtt.messages mqtt.topics                 |
 mqtt.home_assistant_node | settings mqtt.messages mqtt.topics mqtt.home_assistant |
 mqtt.home_assistant_poller | settings mqtt.messages mqtt.topics mqtt.home_assistant |
-request          | errors instant wire settings mqtt.messages                 |
+request          | errors instant wire faults settings mqtt.messages mqtt.outbox mqtt.topics |
 strip.encoding   |                                                            |
 strip.driver     |                                                            |
 strip.recovery   | errors backoff                                             |

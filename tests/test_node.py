@@ -13,6 +13,7 @@ from apimon_node import wire
 from apimon_node.errors import Failure, StripError
 from apimon_node.mqtt import inbox
 from apimon_node.mqtt.messages import Message, Publish, Refused, Up
+from apimon_node.node import RESTART_EVERY
 from apimon_node.request import why_ignored
 from apimon_node.settings import MqttSettings, TlsSettings, Transport
 from apimon_node.tickets import snapshot
@@ -995,6 +996,19 @@ def test_a_request_that_cannot_be_done_is_answered_with_an_error(what: str, payl
     answer = world.sent[-1]
     assert answer.topic == f"apimon/nodes/hall/response/{what}"
     assert json.loads(answer.payload) == {"status": "error", "error": error}
+
+
+def test_to_clear_a_retained_request_is_no_request() -> None:
+    world = World().started()
+    world.run(RESTART_EVERY)
+    world.message("nodes/hall/request/restart", b"", retained=True)
+    world.message("nodes/hall/request/restart", b"")
+    world.run(1)
+    assert not world.node.restarting
+    assert not any("/response/" in message.topic for message in world.sent)
+
+    world.message("nodes/hall/request/restart", b"")
+    assert world.node.restarting
 
 
 def test_a_retained_request_is_ignored_and_the_log_says_how_to_clear_it() -> None:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable
 
-from apimon_node import __version__, request, wire
+from apimon_node import __version__, wire
 from apimon_node.errors import JiraError, JiraState, PayloadError
 from apimon_node.faults import Faults, Remark
 from apimon_node.instant import Instant, WallClock
@@ -15,6 +15,7 @@ from apimon_node.mqtt.outbox import Outbox
 from apimon_node.mqtt.topics import OFFLINE, ONLINE, Topics
 from apimon_node.poller.publication import Publication
 from apimon_node.poller.schedule import Schedule
+from apimon_node.request import Requests
 from apimon_node.settings import BoardSettings, PollerSettings, Settings
 from apimon_node.tickets import snapshot
 from apimon_node.tickets.snapshot import Ticket
@@ -36,7 +37,6 @@ class Poller:
 
     def __init__(self, settings: Settings, now: Instant, chance: Callable[[], float]) -> None:
         assert settings.poller is not None
-        self._mqtt = settings.mqtt
         self._settings: PollerSettings = settings.poller
         self._boards = {board.name: board for board in settings.boards}
         self._topics = Topics(settings.mqtt.base_topic)
@@ -47,11 +47,11 @@ class Poller:
             name: Publication(board, self._settings, self._topics) for name, board in self._boards.items()
         }
         self._by_topic = {self._topics.tickets(name): name for name in self._boards}
-        self._actions: request.Actions = {"poll": self._poll_now}
         self._reports: dict[str, dict[str, object]] = {}
         self._inbox = Inbox()
         self._faults = Faults()
         self._outbox = Outbox()
+        self._requests = Requests(self._own, settings.mqtt, self._faults, self._outbox, {"poll": self._poll_now})
         self._all = settings
         self._statuses: dict[str, set[str]] = {name: set() for name in self._boards}
         self._announcement = Announcement(settings.home_assistant, chance)
@@ -84,7 +84,7 @@ class Poller:
             return
         match event:
             case Message() if event.topic.startswith(self._own.request("")):
-                self._take_request(event, now)
+                self._requests.take(event, now)
             case Message() if event.topic in self._by_topic:  # amqtt sends what others have subscribed to, too
                 self._inbox.put(event, now.monotonic)
             case Up():
@@ -111,14 +111,6 @@ class Poller:
         self._outbox.forget()
         self._outbox.state(self._own.availability, ONLINE)
         self._status_at = now.monotonic
-
-    def _take_request(self, message: Message, now: Instant) -> None:
-        what = message.topic.removeprefix(self._own.request(""))
-        ignored = request.why_ignored(message, what, self._mqtt)
-        if ignored is not None:
-            self._faults.remark(ignored, bad=True)
-        else:
-            self._outbox.once(self._own.response(what), request.answer(what, message.payload, self._actions, now))
 
     def _poll_now(self, now: Instant) -> None:
         at = self._schedule.hurry(now.monotonic)
