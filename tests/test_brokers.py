@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from brokers import EVERY_BROKER, Account, Broker, Mosquitto20, Mosquitto21
+from brokers import BROKERS, EVERY_BROKER, Account, Broker, Mosquitto20, Mosquitto21
 from paho.mqtt.enums import MQTTProtocolVersion
 from parts import PATIENCE, Observer, Program, wait_until
 
@@ -112,6 +112,13 @@ def world(running: Broker, jira: str, tmp_path: Path) -> World:
     return World(running, f"apimon{next(WORLDS)}", tmp_path, jira)
 
 
+@pytest.mark.parametrize("make", BROKERS)
+def test_each_make_of_broker_is_here(make: type[Broker]) -> None:
+    """Tell, once, which are not."""
+    if why := make.missing():
+        pytest.skip(f"no {make.__name__}; {why}")
+
+
 # While the broker runs
 
 
@@ -199,12 +206,19 @@ def ten_thousand(size: int) -> bytes:
 
 
 def test_ten_thousand_tickets_reach_a_node_that_is_there_and_one_that_comes_later(world: World) -> None:
-    with world.observer("nodes/hall/status") as observer:
-        for _ in range(2):
-            with world.program(NODE):
-                observer.publish(f"{world.base}/tickets/ops", ten_thousand(1_800_000))
-                wait_until(lambda: b'"tickets":10000' in (world.heard(observer, "nodes/hall/status") or b""), "them")
-            observer.latest.clear()
+    def reached() -> bool:
+        return b'"tickets":10000' in (world.heard(observer, "nodes/hall/status") or b"")
+
+    with world.observer("nodes/hall/#") as observer:
+        with world.program(NODE):
+            world.wait_for(observer, "nodes/hall/availability", b"online")
+            observer.publish(f"{world.base}/tickets/ops", ten_thousand(1_800_000))
+            wait_until(reached, "the node that is there")
+            world.wait_for(observer, "nodes/hall/availability", b"online")
+        world.wait_for(observer, "nodes/hall/availability", b"offline")
+        observer.latest.clear()
+        with world.program(NODE):
+            wait_until(reached, "the node that comes later")
 
 
 # The largest snapshot of the contract
@@ -232,10 +246,16 @@ def test_mosquitto_21_hangs_up_on_more_than_two_million_bytes(tmp_path: Path, pr
     with Mosquitto21(tmp_path) as broker:
         settings = MqttSettings(host="127.0.0.1", port=broker.port, protocol=protocol)
         with Link(settings, client_id="large", will=None, subscriptions=()) as link:
-            for size, wanted in ((1_990_000, None), (2_000_000, reason)):
-                link.publish(Publish("large", b"x" * size))
-                told = wait_until(lambda: next_down(link) if link.unsent else "confirmed", "an answer")
-                assert (wanted or "confirmed") in told
+            link.publish(Publish("large", b"x" * 1_990_000))
+            assert wait_until(lambda: next_down(link) if link.unsent else "confirmed", "an answer") == "confirmed"
+
+            def hung_up() -> bool:
+                """Try once more: what it says last can be lost with the connection."""
+                if not link.unsent:
+                    link.publish(Publish("large", b"x" * 2_000_000))
+                return reason in (next_down(link) or "")
+
+            wait_until(hung_up, reason)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -275,17 +295,17 @@ def next_down(link: Link) -> str | None:
 def test_a_wrong_password_is_told_and_the_right_one_is_taken_without_a_restart(
     tmp_path: Path, jira: str, make: type[Broker], kind: Kind
 ) -> None:
-    account = Account("hall", "right-4711")
+    account = Account("hall", "right-secret")
     password = tmp_path / "password"
-    password.write_text("wrong-4711")
+    password.write_text("wrong-secret")
     with make(tmp_path, account=account) as broker:
         world = World(broker, "apimon", tmp_path, jira)
         with world.program(kind, mqtt=f", username: hall, password_file: {password}") as program:
             wait_until(lambda: "check mqtt.username" in program.err, "the refusal")
-            password.write_text("right-4711\n")
+            password.write_text("right-secret\n")
             wait_until(lambda: f"by MQTT {broker.speaks}" in program.err, "the connection", 2 * PATIENCE)
 
-    assert "4711" not in program.err
+    assert "-secret" not in program.err
 
 
 # The broker goes and comes
