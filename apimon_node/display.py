@@ -1,11 +1,16 @@
 """The display: one strip's part of a node, from the picture to its frame at a moment. Pure."""
 
+import math
+
 from apimon_node.picture.effects import period
 from apimon_node.picture.image import png
 from apimon_node.picture.layout import Picture, Pixel
 from apimon_node.picture.painting import HEARTBEAT, STATUS, Output, Painting, Status, compose
 from apimon_node.picture.scene import LightState, Scene, render
 from apimon_node.settings import NodeSettings, StatusPixel, StripSettings
+
+IMAGE_EVERY = 5.0
+"""Seconds between two images of a strip: people look at them, and to draw one takes as long as hundreds of frames."""
 
 
 class Display:
@@ -17,7 +22,8 @@ class Display:
         self._output = Output(strip.order, strip.gamma, strip.brightness, strip.reverse, strip.max_milliamps)
         self._seen: tuple[tuple[Pixel, ...], Output] = ((), self._output)
         self._painting = Painting((), self._output)
-        self._image: tuple[tuple[Pixel, ...], bytes] = ((), b"")
+        self._imaged: tuple[Pixel, ...] = ()
+        self._image_at = -math.inf  # when the next image may be drawn
         self.picture: Picture | None = None
         self.status = Status.OK
         self.unmatched = 0
@@ -102,13 +108,22 @@ class Display:
             "limited": self.limited,
         }
 
-    def image(self) -> bytes | None:
-        """Give the message of the image topic: drawn only where the tickets on the strip have changed."""
-        if self.picture is None:
+    def image(self, now: float) -> bytes | None:
+        """Draw the message of the image topic, where the tickets on the strip have changed and that is due."""
+        if self.picture is None or now < self.image_at:
             return None
-        if self._image[0] != self.picture.pixels:
-            self._image = self.picture.pixels, png(self.picture.pixels)
-        return self._image[1]
+        self._imaged, self._image_at = self.picture.pixels, now + IMAGE_EVERY
+        return png(self.picture.pixels)
+
+    @property
+    def image_at(self) -> float:
+        """When (monotonic seconds) image() has something next."""
+        news = self.picture is not None and self.picture.pixels != self._imaged
+        return self._image_at if news else math.inf
+
+    def forget_image(self) -> None:
+        """Let the image be drawn again: somebody has not seen it."""
+        self._imaged, self._image_at = (), -math.inf
 
     def _status_pixel(self, status: Status) -> Pixel | None:
         if self.settings.status_pixel is StatusPixel.NONE:

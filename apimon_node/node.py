@@ -264,6 +264,8 @@ class Node:
         self._outbox.forget()
         self._outbox.state(self._own.availability, ONLINE)
         self._report.forget()
+        for display in self._displays.values():
+            display.forget_image()
 
     # What follows from it
 
@@ -287,10 +289,7 @@ class Node:
             changed = [self._draw(display, light, now) for display in device.displays]
             if any(changed):
                 device.repaint()
-        for name, display in self._displays.items():
-            if (content := display.content()) is not None and (image := display.image()) is not None:
-                self._outbox.state(self._own.strip(name), wire.dump(content))
-                self._outbox.state(self._own.image(name), image)
+        self._tell_strips(now)
         self._tell_status(now)
         self._stale_at = self._next_change(now)
 
@@ -309,6 +308,7 @@ class Node:
         """When what was worked out at `now` stops being true by itself."""
         ends = (self._presence.settled_at, self._report.again_at)
         changes = [board.deadline(now) for board in self._boards.values()]
+        changes += [display.image_at for display in self._displays.values()]
         changes += [self._patterns.next_change(now.monotonic), self._light.deadline(), self._quiet.deadline(now)]
         return min([*changes, *(end for end in ends if end > now.monotonic)])
 
@@ -328,6 +328,13 @@ class Node:
             unmatched=unmatched,
             light=light,
         )
+
+    def _tell_strips(self, now: Instant) -> None:
+        for name, display in self._displays.items():
+            if (content := display.content()) is not None:
+                self._outbox.state(self._own.strip(name), wire.dump(content))
+            if (image := display.image(now.monotonic)) is not None:
+                self._outbox.state(self._own.image(name), image)
 
     def _tell_status(self, now: Instant) -> None:
         news: dict[str, object] = {

@@ -10,6 +10,7 @@ import pytest
 from world import CONFIG, NOON, World
 
 from apimon_node import wire
+from apimon_node.display import IMAGE_EVERY
 from apimon_node.errors import Failure, StripError
 from apimon_node.mqtt import inbox
 from apimon_node.mqtt.messages import Message, Publish, Refused, Up
@@ -1202,3 +1203,22 @@ def test_the_image_is_published_when_the_tickets_change_and_only_then() -> None:
 
     assert first.startswith(b"\x89PNG")
     assert world.retained[image] != first
+
+
+def test_images_are_drawn_every_five_seconds_at_the_most_and_the_last_change_is_not_lost() -> None:
+    world = at_home()
+    world.run(10)
+    image = "apimon/nodes/hall/strips/ops/image"
+    times = []
+    for second in range(60):
+        before = len([message for message in world.sent if message.topic == image])
+        world.counts(A=second % 7 + 1)
+        world.run(1)
+        times += [second] * (len([message for message in world.sent if message.topic == image]) - before)
+    world.run(IMAGE_EVERY)
+    last = world.retained[image]
+    world.message("nodes/hall/request/refresh", b"{}")
+    world.run(1)
+
+    assert len(times) <= 60 / IMAGE_EVERY + 1
+    assert world.retained[image] == last
