@@ -68,7 +68,7 @@ def test_the_first_thing_to_try_with_the_shipped_configuration(
 ) -> None:
     shipped = Path("config.yaml").read_text(encoding="utf-8")
     config = tmp_path / "config.yaml"
-    config.write_text(shipped.replace("port: 1883", f"port: {broker.port}"), encoding="utf-8")
+    config.write_text(shipped.replace("port: null", f"port: {broker.port}"), encoding="utf-8")
     with Program(tmp_path, "run", "--config", str(config)) as program:
         observer.wait_for("apimon/nodes/hallway/availability", b"online")
         observer.publish(TICKETS, '{"counts":{"Open":3,"In Progress":{"total":2,"overdue":1}}}')
