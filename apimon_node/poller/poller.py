@@ -52,7 +52,7 @@ class Poller:
         self._faults = Faults()
         self._outbox = Outbox()
         self._requests = Requests(self._own, settings.mqtt, self._faults, self._outbox, {"poll": self._poll_now})
-        self._all = settings
+        self._configured = settings
         self._statuses: dict[str, set[str]] = {name: set() for name in self._boards}
         self._announcement = Announcement(settings.home_assistant, chance)
         self._announcement.describe(discovery(settings, self._statuses, __version__), now.monotonic)
@@ -197,7 +197,7 @@ class Poller:
         """Let Home Assistant have a sensor for each status that was ever seen on a board."""
         if not statuses <= self._statuses[board]:
             self._statuses[board] |= statuses
-            self._announcement.describe(discovery(self._all, self._statuses, __version__), now.monotonic)
+            self._announcement.describe(discovery(self._configured, self._statuses, __version__), now.monotonic)
 
     def _announce(self, now: Instant) -> None:
         announcement, everything = self._announcement.due(now.monotonic)
