@@ -14,6 +14,7 @@ from apimon_node.device import devices
 from apimon_node.errors import BrokerError, StripError
 from apimon_node.faults import Remark
 from apimon_node.instant import Instant
+from apimon_node.mqtt import refusals
 from apimon_node.mqtt.link import Link
 from apimon_node.mqtt.messages import Down, Publish, Refused
 from apimon_node.node import Node
@@ -105,8 +106,7 @@ def publish(settings: Settings, message: Publish) -> None:
                 if isinstance(event, Down):
                     raise BrokerError(event.reason)
                 if isinstance(event, Refused):
-                    denied = f"the broker refuses to let us write {event.topic}: check its access list"
-                    raise BrokerError(event.reason or denied)
+                    raise BrokerError(event.reason or refusals.denied("us", "write", event.topic))
         if link.unsent:
             raise BrokerError(f"the broker did not confirm the message within {PUBLISH_TIMEOUT:.0f} s")
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 from apimon_node.faults import Faults
 from apimon_node.instant import Instant
+from apimon_node.mqtt import refusals
 from apimon_node.mqtt.topics import Own
 from apimon_node.picture.painting import Status
 from apimon_node.pollers import Pollers
@@ -35,12 +36,14 @@ class Diagnosis:
         """Note which topics the broker lets us read from now on; what it lets us write will be seen."""
         self._faults.forget("access", keep=subscriptions)
         for topic in subscriptions:
-            self._faults.set("access", topic, _denied("read", topic) if topic in denied else None, now)
+            self._faults.set(
+                "access", topic, refusals.denied("this node", "read", topic) if topic in denied else None, now
+            )
 
     def refused(self, topic: str, reason: str, now: Instant) -> None:
         """Note that the broker did not take a message, and why. Anybody can ask for answers: all of them are one."""
         topic = self._own.response("+") if topic.startswith(self._own.response("")) else topic
-        self._faults.set("access", topic, reason or _denied("write", topic), now)
+        self._faults.set("access", topic, reason or refusals.denied("this node", "write", topic), now)
 
     def status(self, boards: Collection[str]) -> Status:
         """Give what the status pixel of a strip with these boards tells."""
@@ -84,7 +87,3 @@ class Diagnosis:
                 self._faults.set("payload", fault.subject, None, now)
         for subject, text in refusals.items():
             self._faults.set("payload", subject, text, now)
-
-
-def _denied(what: str, topic: str) -> str:
-    return f"the broker refuses to let this node {what} {topic}: check its access list"

@@ -52,7 +52,7 @@ strip.screen     | errors strip.recovery                                      |
 pollers          | errors wire mqtt.messages mqtt.topics                      |
 pace             |                                                            |
 presence         | instant                                                    |
-diagnosis        | instant faults presence pollers mqtt.topics picture.painting tickets.board |
+diagnosis        | instant faults presence pollers mqtt.refusals mqtt.topics picture.painting tickets.board |
 light            | errors wire faults pace request settings picture.scene mqtt.messages mqtt.outbox mqtt.topics |
 quiet            | instant settings picture.scene                             | datetime
 display          | settings picture.*                                         |
@@ -70,7 +70,7 @@ poller.oauth2    | errors settings poller.refusals                            |
 poller.schedule  | errors backoff                                             |
 poller.changes   | tickets.snapshot                                           |
 poller.publication | instant wire settings tickets.snapshot mqtt.messages mqtt.topics poller.changes |
-poller.poller    | errors instant wire faults settings request tickets.snapshot mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox poller.publication poller.schedule mqtt.announcement mqtt.home_assistant_poller |
+poller.poller    | errors instant wire faults presence settings request mqtt.refusals tickets.snapshot mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox poller.publication poller.schedule mqtt.announcement mqtt.home_assistant_poller |
 
 acl              | errors instant settings node mqtt.topics mqtt.home_assistant poller.poller |
 
@@ -102,7 +102,7 @@ config           | errors settings values reading rules picture.* strip.child st
 service          | errors                                                     | os signal socket sys time
 checks           | settings strip.encoding                                    |
 machine          | checks                                                     | grp importlib os pathlib pwd stat
-app              | errors instant faults settings credentials service machine checks device node strip.driver strip.drivers mqtt.link mqtt.messages | logging os time random
+app              | errors instant faults settings credentials service machine checks device node strip.driver strip.drivers mqtt.link mqtt.messages mqtt.refusals | logging os time random
 poller.app       | errors settings credentials extras service background app poller.* tickets.snapshot | logging random
 doctor           | errors wire settings credentials extras background machine checks app poller.app tickets.snapshot mqtt.link mqtt.messages mqtt.topics | os select
 cli              | acl errors config settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics mqtt.home_assistant mqtt.home_assistant_node mqtt.home_assistant_poller demo.demo doctor checks strip.drivers strip.serve | argparse logging os pathlib sys time

@@ -14,8 +14,9 @@ from apimon_node.faults import Remark
 from apimon_node.instant import Instant
 from apimon_node.mqtt.announcement import JITTER_LEAST
 from apimon_node.mqtt.messages import Down, Message, Publish, Refused, Up
-from apimon_node.poller.poller import GRACE, TIMES_EVERY, Poller
+from apimon_node.poller.poller import TIMES_EVERY, Poller
 from apimon_node.poller.schedule import START_SPREAD
+from apimon_node.presence import GRACE
 from apimon_node.settings import BoardSettings, Settings
 from apimon_node.tickets import snapshot
 from apimon_node.tickets.snapshot import Snapshot, Ticket

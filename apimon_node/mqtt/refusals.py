@@ -71,6 +71,11 @@ def lost_again(mqtt: MqttSettings, client_id: str) -> str:
 # Messages
 
 
+def denied(who: str, what: str, topic: str) -> str:
+    """Say that the broker does not let `who` (this node, this poller, us) read or write a topic."""
+    return f"the broker refuses to let {who} {what} {topic}: check its access list"
+
+
 def not_taken(topic: str, reason: str) -> str:
     """Say why the broker has not taken a message, where that is not for its access list; else nothing."""
     return "" if reason == NOT_AUTHORIZED else f"the broker does not take {topic}: {reason}"

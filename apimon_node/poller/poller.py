@@ -7,6 +7,7 @@ from apimon_node import __version__, wire
 from apimon_node.errors import JiraError, JiraState, PayloadError
 from apimon_node.faults import Faults, Remark
 from apimon_node.instant import Instant, WallClock
+from apimon_node.mqtt import refusals
 from apimon_node.mqtt.announcement import Announcement
 from apimon_node.mqtt.home_assistant_poller import discovery
 from apimon_node.mqtt.inbox import Inbox
@@ -15,13 +16,11 @@ from apimon_node.mqtt.outbox import Outbox
 from apimon_node.mqtt.topics import OFFLINE, ONLINE, Topics
 from apimon_node.poller.publication import Publication
 from apimon_node.poller.schedule import Schedule
+from apimon_node.presence import GRACE
 from apimon_node.request import Requests
 from apimon_node.settings import BoardSettings, PollerSettings, Settings
 from apimon_node.tickets import snapshot
 from apimon_node.tickets.snapshot import Ticket
-
-GRACE = 1.0
-"""Seconds after a connection in which the broker sends what it has kept; what has not come then stands nowhere."""
 
 TIMES_EVERY = 10.0
 """Seconds between two status messages in which only the times of polls differ."""
@@ -93,13 +92,15 @@ class Poller:
                 self._settle_at = math.inf
                 self._faults.set("broker", "", event.reason, now)
             case Refused():
-                self._faults.set("access", event.topic, event.reason or _denied("write", event.topic), now)
+                self._faults.set(
+                    "access", event.topic, event.reason or refusals.denied("this poller", "write", event.topic), now
+                )
 
     def _take_connection(self, up: Up, now: Instant) -> None:
         self._faults.set("broker", "", None, now)
         self._faults.forget("access")
         for topic in up.denied:
-            self._faults.set("access", topic, _denied("read", topic), now)
+            self._faults.set("access", topic, refusals.denied("this poller", "read", topic), now)
         self._faults.remark(f"connected to {up.broker} by MQTT {up.protocol}")
         self._settle_at = now.monotonic + GRACE
         for publication in self._publications.values():
@@ -235,7 +236,3 @@ class Poller:
             "version": __version__,
         }
         self._outbox.state(self._own.status, wire.dump(status))
-
-
-def _denied(what: str, topic: str) -> str:
-    return f"the broker refuses to let this poller {what} {topic}: check its access list"
