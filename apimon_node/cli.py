@@ -84,6 +84,22 @@ def _check(args: argparse.Namespace) -> None:
         print(line)
 
 
+def _preview(args: argparse.Namespace) -> None:
+    from apimon_node.preview import preview  # noqa: PLC0415 - as above
+
+    settings = _load(args.file or args.config)
+    if not settings.strips:
+        raise ConfigError("strips: is missing: without a strip there is nothing to draw")
+    picture = preview(settings)
+    if args.output is None:
+        print(picture)
+        return
+    try:
+        args.output.write_text(f"{picture}\n", encoding="utf-8")
+    except OSError as err:
+        raise ApimonError(f"{args.output}: cannot be written: {err.strerror}; name a file with --output") from None
+
+
 def _publish(args: argparse.Namespace) -> None:
     from apimon_node.app import publish  # noqa: PLC0415 - as above
 
@@ -215,6 +231,7 @@ def _parser() -> argparse.ArgumentParser:
         ("doctor", _doctor, "say what is wrong with strips, broker and Jira, and how to mend it"),
     ):
         commands.add_parser(name, parents=[common], help=text, description=text).set_defaults(run=run)
+    _add_preview(commands)
     text = "publish the tickets of a board by hand, as numbers"
     publish = commands.add_parser("publish", parents=[common], help=text, description=text)
     publish.add_argument("board")
@@ -251,6 +268,18 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--seconds", type=float, metavar="N", help="end after so many seconds")
     demo.set_defaults(run=_demo)
     return parser
+
+
+def _add_preview(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    text = "draw what each look and each state of the configuration will look like, as SVG"
+    preview = commands.add_parser("preview", help=text, description=text)
+    which = preview.add_mutually_exclusive_group()
+    which.add_argument("file", nargs="?", type=Path, metavar="CONFIG", help="the configuration")
+    which.add_argument(
+        "--config", type=Path, metavar="FILE", help="the same; default: ./config.yaml, then /etc/apimon/config.yaml"
+    )
+    preview.add_argument("--output", type=Path, metavar="FILE.svg", help="default: standard output")
+    preview.set_defaults(run=_preview)
 
 
 def _add_discovery(

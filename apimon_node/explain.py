@@ -33,9 +33,9 @@ def explain(settings: Settings) -> Iterator[str]:
             f" at least one every {seconds(settings.node.refresh_interval)}"
         )
         if settings.node.quiet_hours is not None:
-            yield f"quiet     {_quiet(settings.node.quiet_hours)}"
+            yield f"quiet     {quiet(settings.node.quiet_hours)}"
     for strip in settings.strips:
-        yield f"strip     {strip.name}: {_strip(strip)}"
+        yield f"strip     {strip.name}: {describe(strip)}"
     for number, look in enumerate(settings.looks, 1):
         yield f"look {number:<4} {_look(look)}"
     if settings.poller is not None:
@@ -77,7 +77,8 @@ def _known(tls: TlsSettings) -> str:
     return ", ".join(parts)
 
 
-def _strip(strip: StripSettings) -> str:
+def describe(strip: StripSettings) -> str:
+    """Tell what a strip is, and how it is driven."""
     parts = [f"{strip.pixels} pixels on {strip.driver}", f"boards {', '.join(strip.boards)}"]
     parts.append(f"brightness {strip.brightness:.0%}")
     parts.append(f"status pixel {strip.status_pixel}")
@@ -88,7 +89,8 @@ def _strip(strip: StripSettings) -> str:
     return "; ".join(parts)
 
 
-def _quiet(hours: QuietHours) -> str:
+def quiet(hours: QuietHours) -> str:
+    """Tell when the light is quiet, and what it does then."""
     zone = "this machine's time" if hours.time_zone is None else str(hours.time_zone)
     return f"from {hours.begin:%H:%M} to {hours.end:%H:%M} by {zone}: {hours.effect}"
 
@@ -96,10 +98,11 @@ def _quiet(hours: QuietHours) -> str:
 def _look(look: Look) -> str:
     red, green, blue = look.color
     always = ", also in quiet hours" if look.always else ""
-    return f"#{red:02x}{green:02x}{blue:02x} {look.effect or 'steady'}{always}: {_match(look.match)}"
+    return f"#{red:02x}{green:02x}{blue:02x} {look.effect or 'steady'}{always}: {matching(look.match)}"
 
 
-def _match(match: Match) -> str:
+def matching(match: Match) -> str:
+    """Tell which tickets match."""
     wants = ((name, getattr(match, name)) for name in ("status", "category", "priority", "assignee", "label"))
     parts = [f"{name} {' or '.join(words)}" for name, words in wants if words]
     if match.overdue is not None:

@@ -33,8 +33,10 @@ picture.painting | picture.effects picture.looks picture.layout               |
 picture.patterns | picture.effects picture.looks picture.layout               |
 picture.scene    | picture.effects picture.looks picture.layout               |
 picture.image    | picture.effects picture.looks picture.layout               |
+picture.svg      | picture.effects picture.layout                             |
 settings         | picture.effects picture.looks picture.scene tickets.snapshot             | datetime pathlib
 explain          | picture.looks settings tickets.snapshot                    |
+example          | picture.looks tickets.snapshot                             |
 faults           | instant wire                                               |
 mqtt.messages    |                                                            |
 mqtt.topics      |                                                            |
@@ -56,6 +58,7 @@ diagnosis        | instant faults presence pollers mqtt.refusals mqtt.topics pic
 light            | errors wire faults pace request settings picture.scene mqtt.messages mqtt.outbox mqtt.topics |
 quiet            | instant settings picture.scene                             | datetime
 display          | settings picture.*                                         |
+preview          | explain example settings display tickets.snapshot picture.effects picture.layout picture.looks picture.painting picture.scene picture.svg |
 device           | errors instant settings display strip.driver strip.recovery strip.screen |
 report           | instant wire device                                        |
 node             | errors instant wire faults pace presence diagnosis light quiet report settings display device strip.driver pollers request tickets.* picture.* mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox mqtt.announcement mqtt.home_assistant_node |
@@ -105,7 +108,7 @@ machine          | checks                                                     | 
 app              | errors instant faults settings credentials service machine checks device node strip.driver strip.drivers mqtt.link mqtt.messages mqtt.refusals | logging os time random
 poller.app       | errors settings credentials extras service background app poller.* tickets.snapshot | logging random
 doctor           | errors wire settings credentials extras background machine checks app poller.app tickets.snapshot mqtt.link mqtt.messages mqtt.topics | os select
-cli              | acl errors config settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics mqtt.home_assistant mqtt.home_assistant_node mqtt.home_assistant_poller demo.demo doctor checks strip.drivers strip.serve | argparse logging os pathlib sys time
+cli              | acl preview errors config settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics mqtt.home_assistant mqtt.home_assistant_node mqtt.home_assistant_poller demo.demo doctor checks strip.drivers strip.serve | argparse logging os pathlib sys time
 __main__         | cli                                                        | sys
 demo.*           | *                                                          | *
 """  # noqa: E501 - a table
@@ -119,6 +122,7 @@ VALUES = frozenset(
         "difflib",
         "enum",
         "functools",
+        "html",
         "itertools",
         "json",
         "math",
@@ -151,7 +155,10 @@ PURE = frozenset(
         "picture.patterns",
         "picture.scene",
         "picture.image",
+        "picture.svg",
         "explain",
+        "example",
+        "preview",
         "faults",
         "mqtt.messages",
         "mqtt.topics",
