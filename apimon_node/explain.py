@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from apimon_node.picture.looks import Look, Match
+from apimon_node.picture.wording import clauses
 from apimon_node.settings import (
     ALL_SLA,
     AuthSettings,
@@ -100,13 +101,7 @@ def _look(look: Look) -> str:
 
 
 def _match(match: Match) -> str:
-    wants = ((name, getattr(match, name)) for name in ("status", "category", "priority", "assignee", "label"))
-    parts = [f"{name} {' or '.join(words)}" for name, words in wants if words]
-    if match.overdue is not None:
-        parts.append("overdue" if match.overdue else "not overdue")
-    ages = ((match.older_than, "older than"), (match.younger_than, "younger than"))
-    parts += [f"{words} {seconds(age)}" for age, words in ages if age is not None]
-    return ", ".join(parts) or "every other ticket"
+    return ", ".join(f"{kind} {words}".strip() for kind, words in clauses(match, seconds)) or "every other ticket"
 
 
 def _poller(poller: PollerSettings) -> str:

@@ -28,13 +28,15 @@ tickets.snapshot | errors wire                                                |
 tickets.board    | instant wire tickets.snapshot                              |
 picture.effects  |                                                            |
 picture.looks    | picture.effects tickets.snapshot                           |
+picture.wording  | picture.looks                                              |
 picture.layout   | picture.effects picture.looks                              |
 picture.painting | picture.effects picture.looks picture.layout               |
 picture.patterns | picture.effects picture.looks picture.layout               |
 picture.scene    | picture.effects picture.looks picture.layout               |
 picture.image    | picture.effects picture.looks picture.layout               |
 settings         | picture.effects picture.looks picture.scene tickets.snapshot             | datetime pathlib
-explain          | picture.looks settings tickets.snapshot                    |
+description      | settings picture.effects picture.looks picture.wording     |
+explain          | picture.looks picture.wording settings tickets.snapshot                    |
 faults           | instant wire                                               |
 mqtt.messages    |                                                            |
 mqtt.topics      |                                                            |
@@ -58,7 +60,7 @@ quiet            | instant settings picture.scene                             | 
 display          | settings picture.*                                         |
 device           | errors instant settings display strip.driver strip.recovery strip.screen |
 report           | instant wire device                                        |
-node             | errors instant wire faults pace presence diagnosis light quiet report settings display device strip.driver pollers request tickets.* picture.* mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox mqtt.announcement mqtt.home_assistant_node |
+node             | errors instant wire faults pace presence diagnosis light quiet report settings description display device strip.driver pollers request tickets.* picture.* mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox mqtt.announcement mqtt.home_assistant_node |
 poller.jql       |                                                            |
 poller.answer    | wire tickets.snapshot                                      | datetime
 poller.overdue   | settings tickets.snapshot poller.answer                    | datetime
@@ -146,11 +148,13 @@ PURE = frozenset(
         "tickets.board",
         "picture.effects",
         "picture.looks",
+        "picture.wording",
         "picture.layout",
         "picture.painting",
         "picture.patterns",
         "picture.scene",
         "picture.image",
+        "description",
         "explain",
         "faults",
         "mqtt.messages",
