@@ -107,7 +107,9 @@ machine          | checks                                                     | 
 app              | errors instant faults settings credentials service machine checks device node strip.driver strip.drivers mqtt.link mqtt.messages mqtt.refusals | logging os time random
 poller.app       | errors settings credentials extras service background app poller.* tickets.snapshot | logging random
 doctor           | errors wire settings credentials extras background machine checks app poller.app tickets.snapshot mqtt.link mqtt.messages mqtt.topics | os select
-cli              | acl errors config settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics mqtt.home_assistant mqtt.home_assistant_node mqtt.home_assistant_poller demo.demo doctor checks strip.drivers strip.serve | argparse logging os pathlib sys time
+cli              | acl errors config settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics mqtt.home_assistant mqtt.home_assistant_node mqtt.home_assistant_poller demo.demo doctor checks strip.drivers strip.serve watch.app | argparse logging os pathlib sys time
+watch.drawing    | dashboard.overview instant picture.effects picture.looks strip.terminal | datetime rich
+watch.app        | app dashboard.fleet dashboard.overview instant service settings watch.drawing | os rich
 __main__         | cli                                                        | sys
 demo.*           | *                                                          | *
 """  # noqa: E501 - a table
@@ -206,7 +208,7 @@ OWNERS = {
     "urllib3": {"poller.transport"},
     "yaml": {"reading"},
     "webcolors": {"values"},
-    "rich": {"strip.terminal", "demo.*"},
+    "rich": {"strip.terminal", "watch.*", "demo.*"},
     "amqtt": {"demo.*"},
     "_rpi_ws281x": {"strip.child"},
 }
