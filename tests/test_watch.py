@@ -129,7 +129,7 @@ def test_a_strip_whose_light_is_off_has_no_lit_pixel() -> None:
         (NODE._replace(online=None, state=None), "hall  has not said how it is"),
         (NODE._replace(state="degraded"), "hall  degraded"),
         (NODE._replace(light=LightState(on=False)), "light off"),
-        (NODE._replace(light=LightState(brightness=51, effect=Scene.NIGHT), quiet=True), "light 20%, night, quiet hours"),
+        (NODE._replace(light=LightState(brightness=51, effect=Scene.NIGHT), quiet=True), "20%, night, quiet hours"),
         (NODE._replace(faults=(BROKEN,)), "! strip ops: no such device"),
         (NODE._replace(faults=(BROKEN,)), "plug it in"),
     ],
