@@ -85,7 +85,7 @@ dashboard.history | dashboard.boards dashboard.overview                        |
 dashboard.pixels | settings picture.effects picture.layout picture.looks picture.painting picture.scene tickets.snapshot dashboard.boards dashboard.overview dashboard.payloads |
 dashboard.nodes  | picture.scene dashboard.overview dashboard.payloads        |
 dashboard.heard  | errors instant light mqtt.inbox mqtt.messages mqtt.topics tickets.snapshot dashboard.fields dashboard.overview dashboard.payloads dashboard.words |
-dashboard.fleet  | instant mqtt.messages picture.looks picture.scene tickets.snapshot dashboard.boards dashboard.fields dashboard.heard dashboard.history dashboard.memo dashboard.nodes dashboard.overview dashboard.payloads dashboard.pixels |
+dashboard.fleet  | instant mqtt.messages picture.looks picture.scene tickets.snapshot dashboard.words dashboard.boards dashboard.fields dashboard.heard dashboard.history dashboard.memo dashboard.nodes dashboard.overview dashboard.payloads dashboard.pixels |
 dashboard.sections | wire picture.looks picture.scene dashboard.boards dashboard.memo dashboard.overview |
 
 acl              | errors instant settings node mqtt.topics mqtt.home_assistant poller.poller |

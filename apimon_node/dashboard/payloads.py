@@ -28,6 +28,9 @@ MAX_PIXELS = 2000
 MAX_EVENT = 65_536
 """Bytes of an event, which is read at once; a ticket with all its words has a few thousand."""
 
+OLDEST = 1e10
+"""Seconds of an age, 300 years of them: nothing real comes near."""
+
 SLOWEST = 3600.0
 """Seconds that an effect may take: nothing real comes near."""
 
@@ -228,7 +231,7 @@ def _truth(value: object) -> bool:
 
 
 def _age(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= OLDEST:
         raise fields.unexpected("looks.match", "an age in seconds", value)
     return float(value)
 
