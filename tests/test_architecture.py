@@ -409,6 +409,8 @@ def test_what_is_raised_is_of_that_root_or_a_bug() -> None:
         ("cli", {"jira", "requests", "rich", "amqtt", "paho"}),
         ("config", {"jira", "requests", "rich", "amqtt", "paho", "webcolors", "dataclasses"}),
         ("poller.poller", {"jira", "requests", "rich", "amqtt", "paho", "yaml"}),
+        ("dashboard.sections", {"jira", "requests", "rich", "amqtt", "paho", "yaml"}),
+        ("dashboard.fleet", {"jira", "requests", "rich", "amqtt", "paho", "yaml"}),
     ],
 )
 def test_an_import_does_not_load_what_a_small_machine_does_without(module: str, absent: set[str]) -> None:

@@ -218,10 +218,9 @@ def _match(raw: Fields) -> Match:
 
 
 def _words(value: object) -> tuple[str, ...]:
-    found = tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
-    if not found or len(found) != len(value):  # type: ignore[arg-type]
+    if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
         raise fields.unexpected("looks.match", "a list of texts", value)
-    return found
+    return tuple(value)
 
 
 def _truth(value: object) -> bool:
