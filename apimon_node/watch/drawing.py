@@ -67,8 +67,13 @@ def _feeds(poller: Poller, boards: set[str]) -> bool:
 
 def _broker(overview: Overview) -> Iterator[Text]:
     broker = overview.broker
-    style = {BrokerState.CONNECTED: QUIET, BrokerState.CONNECTING: ODD, BrokerState.LOST: BAD}[broker.state]
-    yield Text(broker.text or "connecting to the broker", style)
+    match broker.state:
+        case BrokerState.CONNECTED:
+            yield Text(f"connected to {broker.text}", QUIET)
+        case BrokerState.CONNECTING:
+            yield Text(f"connecting to the broker{broker.text and ': '}{broker.text}", ODD)
+        case BrokerState.LOST:
+            yield Text(f"no connection to the broker, this is what was heard last: {broker.text}", BAD)
     for topic in broker.denied:
         yield Text(f"the broker does not let us read {topic}", ODD)
 
