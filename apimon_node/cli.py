@@ -104,7 +104,7 @@ def _publish(args: argparse.Namespace) -> None:
     from apimon_node.app import publish  # noqa: PLC0415 - as above
 
     settings = _settings(args)
-    topic = Topics(settings.mqtt.base_topic).tickets(_board(args.board))
+    topic = Topics(settings.mqtt.base_topic).tickets(_identifier("board", args.board))
     publish(settings, Publish(topic, _counts(args.counts)))
     print(f"published to {args.board}")
 
@@ -119,6 +119,13 @@ def _doctor(args: argparse.Namespace) -> None:
         problems += finding.level is Level.PROBLEM
     if problems:
         raise ApimonError(f"{problems} problem{'s' if problems > 1 else ''} found")
+
+
+def _watch(args: argparse.Namespace) -> None:
+    from apimon_node.watch.app import watch  # noqa: PLC0415 - as above
+
+    settings = _settings(args)
+    watch(settings, None if args.node is None else _identifier("node", args.node))
 
 
 def _show_discovery(args: argparse.Namespace) -> None:
@@ -185,11 +192,11 @@ def _load(path: Path | None) -> Settings:
     return settings
 
 
-def _board(name: str) -> str:
+def _identifier(what: str, name: str) -> str:
     try:
         return values.identifier(name)
     except ValueError as err:
-        raise ConfigError(f"board: expected {err}, got {name!r}") from None
+        raise ConfigError(f"{what}: expected {err}, got {name!r}") from None
 
 
 def _counts(arguments: Sequence[str]) -> bytes:
@@ -239,6 +246,10 @@ def _parser() -> argparse.ArgumentParser:
         "counts", nargs="+", metavar="STATUS=NUMBER[/OVERDUE]", help="such as Open=3 or 'In Progress=2/1'"
     )
     publish.set_defaults(run=_publish)
+    text = "see the strips of all nodes, or of one, live in this terminal"
+    watch = commands.add_parser("watch", parents=[common], help=text, description=text)
+    watch.add_argument("node", nargs="?", metavar="NODE")
+    watch.set_defaults(run=_watch)
     _add_discovery(commands, common)
     text = "print an access list for mosquitto: one user for each node and poller, with its own topics alone"
     acl = commands.add_parser("acl", help=text, description=text)

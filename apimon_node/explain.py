@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from apimon_node.picture.looks import Look, Match
+from apimon_node.picture.wording import clauses
 from apimon_node.settings import (
     ALL_SLA,
     AuthSettings,
@@ -98,18 +99,11 @@ def quiet(hours: QuietHours) -> str:
 def _look(look: Look) -> str:
     red, green, blue = look.color
     always = ", also in quiet hours" if look.always else ""
-    return f"#{red:02x}{green:02x}{blue:02x} {look.effect or 'steady'}{always}: {matching(look.match)}"
+    return f"#{red:02x}{green:02x}{blue:02x} {look.effect or 'steady'}{always}: {_match(look.match)}"
 
 
-def matching(match: Match) -> str:
-    """Tell which tickets match."""
-    wants = ((name, getattr(match, name)) for name in ("status", "category", "priority", "assignee", "label"))
-    parts = [f"{name} {' or '.join(words)}" for name, words in wants if words]
-    if match.overdue is not None:
-        parts.append("overdue" if match.overdue else "not overdue")
-    ages = ((match.older_than, "older than"), (match.younger_than, "younger than"))
-    parts += [f"{words} {seconds(age)}" for age, words in ages if age is not None]
-    return ", ".join(parts) or "every other ticket"
+def _match(match: Match) -> str:
+    return ", ".join(f"{kind} {words}".strip() for kind, words in clauses(match, seconds)) or "every other ticket"
 
 
 def _poller(poller: PollerSettings) -> str:

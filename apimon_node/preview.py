@@ -9,7 +9,7 @@ from typing import NamedTuple
 from apimon_node import explain
 from apimon_node.display import Display
 from apimon_node.example import Examples, Seen, crowd, examples, mix
-from apimon_node.picture import svg
+from apimon_node.picture import svg, wording
 from apimon_node.picture.effects import Effect
 from apimon_node.picture.layout import lay_out
 from apimon_node.picture.looks import Group, Look, group
@@ -81,7 +81,7 @@ def _entry(look: Look, kind: Examples, overdue: Effect) -> Block:
     pixels = lay_out([Group(look, sum(tickets), int(tickets[1]))], sum(tickets), overdue).pixels
     left = 0 if tickets[0] else svg.STEP
     lamps = f'<g transform="translate({left:g} 0)">{svg.lamps(pixels)}</g>'
-    name = svg.words(explain.matching(look.match), NAME_AT, NAME_WIDTH, name=True)
+    name = svg.words(wording.name(look.match), NAME_AT, NAME_WIDTH, name=True)
     detail = svg.words(_detail(look, kind, overdue), DETAIL_AT, DETAIL_WIDTH)
     return Block(f"{lamps}{name}{detail}", LEGEND)
 

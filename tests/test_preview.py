@@ -172,7 +172,7 @@ def test_the_legend_tells_of_each_look_in_words() -> None:
         "#ff0000, overdue: blink",
         "not overdue",
         "#00ff00, steady",
-        "status Open",
+        "Open",
         "#0000ff, steady, overdue: pulse, always shines",
     ]
 
