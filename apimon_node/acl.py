@@ -105,7 +105,7 @@ def _programs(settings: Settings) -> Iterator[Rights]:
 
 def _node(settings: Settings, name: str) -> Rights:
     own = Topics(settings.mqtt.base_topic).node(name)
-    strips = [topic(strip.name) for strip in settings.strips for topic in (own.strip, own.image)]
+    strips = [topic(strip.name) for strip in settings.strips for topic in (own.strip, own.strip_config, own.image)]
     doctor = (own.availability, own.status)  # which `apimon-node doctor` looks for, as this user
     reads = (*Node(settings, START, no_chance).subscriptions, *doctor)
     writes = (*_written_by_both(own), *strips, own.light, config_topic(settings.home_assistant, "node", name))

@@ -72,11 +72,27 @@ def _check(args: argparse.Namespace) -> None:
         print(line)
 
 
+def _preview(args: argparse.Namespace) -> None:
+    from apimon_node.preview import preview  # noqa: PLC0415 - as above
+
+    settings = _load(args.file or args.config)
+    if not settings.strips:
+        raise ConfigError("strips: is missing: without a strip there is nothing to draw")
+    picture = preview(settings)
+    if args.output is None:
+        print(picture)
+        return
+    try:
+        args.output.write_text(f"{picture}\n", encoding="utf-8")
+    except OSError as err:
+        raise ApimonError(f"{args.output}: cannot be written: {err.strerror}; name a file with --output") from None
+
+
 def _publish(args: argparse.Namespace) -> None:
     from apimon_node.app import publish  # noqa: PLC0415 - as above
 
     settings = _settings(args)
-    topic = Topics(settings.mqtt.base_topic).tickets(_board(args.board))
+    topic = Topics(settings.mqtt.base_topic).tickets(_identifier("board", args.board))
     publish(settings, Publish(topic, _counts(args.counts)))
     print(f"published to {args.board}")
 
@@ -91,6 +107,13 @@ def _doctor(args: argparse.Namespace) -> None:
         problems += finding.level is Level.PROBLEM
     if problems:
         raise ApimonError(f"{problems} problem{'s' if problems > 1 else ''} found")
+
+
+def _watch(args: argparse.Namespace) -> None:
+    from apimon_node.watch.app import watch  # noqa: PLC0415 - as above
+
+    settings = _settings(args)
+    watch(settings, None if args.node is None else _identifier("node", args.node))
 
 
 def _show_discovery(args: argparse.Namespace) -> None:
@@ -157,11 +180,11 @@ def _load(path: Path | None) -> Settings:
     return settings
 
 
-def _board(name: str) -> str:
+def _identifier(what: str, name: str) -> str:
     try:
         return values.identifier(name)
     except ValueError as err:
-        raise ConfigError(f"board: expected {err}, got {name!r}") from None
+        raise ConfigError(f"{what}: expected {err}, got {name!r}") from None
 
 
 def _counts(arguments: Sequence[str]) -> bytes:
@@ -214,6 +237,7 @@ def _parser() -> argparse.ArgumentParser:
         ("doctor", _doctor, "say what is wrong with strips, broker and Jira, and how to mend it"),
     ):
         commands.add_parser(name, parents=[common], help=text, description=text).set_defaults(run=run)
+    _add_preview(commands)
     text = "publish the tickets of a board by hand, as numbers"
     publish = commands.add_parser("publish", parents=[common], help=text, description=text)
     publish.add_argument("board")
@@ -221,6 +245,10 @@ def _parser() -> argparse.ArgumentParser:
         "counts", nargs="+", metavar="STATUS=NUMBER[/OVERDUE]", help="such as Open=3 or 'In Progress=2/1'"
     )
     publish.set_defaults(run=_publish)
+    text = "see the strips of all nodes, or of one, live in this terminal"
+    watch = commands.add_parser("watch", parents=[common], help=text, description=text)
+    watch.add_argument("node", nargs="?", metavar="NODE")
+    watch.set_defaults(run=_watch)
     _add_discovery(commands, common)
     text = "print an access list for mosquitto: one user for each node and poller, with its own topics alone"
     acl = commands.add_parser("acl", help=text, description=text)
@@ -250,6 +278,18 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--seconds", type=float, metavar="N", help="end after so many seconds")
     demo.set_defaults(run=_demo)
     return parser
+
+
+def _add_preview(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    text = "draw what each look and each state of the configuration will look like, as SVG"
+    preview = commands.add_parser("preview", help=text, description=text)
+    which = preview.add_mutually_exclusive_group()
+    which.add_argument("file", nargs="?", type=Path, metavar="CONFIG", help="the configuration")
+    which.add_argument(
+        "--config", type=Path, metavar="FILE", help="the same; default: ./config.yaml, then /etc/apimon/config.yaml"
+    )
+    preview.add_argument("--output", type=Path, metavar="FILE.svg", help="default: standard output")
+    preview.set_defaults(run=_preview)
 
 
 def _add_discovery(

@@ -69,6 +69,11 @@ class Display:
         return bool(self._seen[0])
 
     @property
+    def row(self) -> tuple[Pixel, ...]:
+        """What is to be seen, pixel 0 first: all but gamma, brightness, the limit and the direction is done to it."""
+        return self._seen[0]
+
+    @property
     def animated(self) -> bool:
         """Tell whether frames differ over time."""
         return self._painting.animated

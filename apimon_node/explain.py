@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from apimon_node.picture.looks import Look, Match
+from apimon_node.picture.wording import clauses
 from apimon_node.settings import (
     ALL_SLA,
     AuthSettings,
@@ -33,9 +34,9 @@ def explain(settings: Settings) -> Iterator[str]:
             f" at least one every {seconds(settings.node.refresh_interval)}"
         )
         if settings.node.quiet_hours is not None:
-            yield f"quiet     {_quiet(settings.node.quiet_hours)}"
+            yield f"quiet     {quiet(settings.node.quiet_hours)}"
     for strip in settings.strips:
-        yield f"strip     {strip.name}: {_strip(strip)}"
+        yield f"strip     {strip.name}: {describe(strip)}"
     for number, look in enumerate(settings.looks, 1):
         yield f"look {number:<4} {_look(look)}"
     if settings.poller is not None:
@@ -77,7 +78,8 @@ def _known(tls: TlsSettings) -> str:
     return ", ".join(parts)
 
 
-def _strip(strip: StripSettings) -> str:
+def describe(strip: StripSettings) -> str:
+    """Tell what a strip is, and how it is driven."""
     parts = [f"{strip.pixels} pixels on {strip.driver}", f"boards {', '.join(strip.boards)}"]
     parts.append(f"brightness {strip.brightness:.0%}")
     parts.append(f"status pixel {strip.status_pixel}")
@@ -88,7 +90,8 @@ def _strip(strip: StripSettings) -> str:
     return "; ".join(parts)
 
 
-def _quiet(hours: QuietHours) -> str:
+def quiet(hours: QuietHours) -> str:
+    """Tell when the light is quiet, and what it does then."""
     zone = "this machine's time" if hours.time_zone is None else str(hours.time_zone)
     return f"from {hours.begin:%H:%M} to {hours.end:%H:%M} by {zone}: {hours.effect}"
 
@@ -100,13 +103,7 @@ def _look(look: Look) -> str:
 
 
 def _match(match: Match) -> str:
-    wants = ((name, getattr(match, name)) for name in ("status", "category", "priority", "assignee", "label"))
-    parts = [f"{name} {' or '.join(words)}" for name, words in wants if words]
-    if match.overdue is not None:
-        parts.append("overdue" if match.overdue else "not overdue")
-    ages = ((match.older_than, "older than"), (match.younger_than, "younger than"))
-    parts += [f"{words} {seconds(age)}" for age, words in ages if age is not None]
-    return ", ".join(parts) or "every other ticket"
+    return ", ".join(f"{kind} {words}".strip() for kind, words in clauses(match, seconds)) or "every other ticket"
 
 
 def _poller(poller: PollerSettings) -> str:

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 
 from apimon_node import __version__, wire
+from apimon_node.description import description
 from apimon_node.device import Device, devices
 from apimon_node.diagnosis import Diagnosis
 from apimon_node.display import Display
@@ -264,7 +265,8 @@ class Node:
         self._outbox.forget()
         self._outbox.state(self._own.availability, ONLINE)
         self._report.forget()
-        for display in self._displays.values():
+        for name, display in self._displays.items():
+            self._outbox.state(self._own.strip_config(name), wire.dump(description(display.settings, self._settings)))
             display.forget_image()
 
     # What follows from it

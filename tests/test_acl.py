@@ -26,6 +26,7 @@ def test_each_node_and_poller_has_a_user_with_its_own_topics_alone() -> None:
         "readwrite apimon/nodes/hall/availability",
         "readwrite apimon/nodes/hall/status",
         "write apimon/nodes/hall/strips/ops",
+        "write apimon/nodes/hall/strips/ops/config",
         "write apimon/nodes/hall/strips/ops/image",
         "write apimon/nodes/hall/response/+",
         "write homeassistant/device/apimon_node_hall/config",

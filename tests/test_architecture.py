@@ -28,13 +28,17 @@ tickets.snapshot | errors wire                                                |
 tickets.board    | instant wire tickets.snapshot                              |
 picture.effects  |                                                            |
 picture.looks    | picture.effects tickets.snapshot                           |
+picture.wording  | picture.looks                                              |
 picture.layout   | picture.effects picture.looks                              |
 picture.painting | picture.effects picture.looks picture.layout               |
 picture.patterns | picture.effects picture.looks picture.layout               |
 picture.scene    | picture.effects picture.looks picture.layout               |
 picture.image    | picture.effects picture.looks picture.layout               |
+picture.svg      | picture.effects picture.layout                             |
 settings         | picture.effects picture.looks picture.scene tickets.snapshot             | datetime pathlib
-explain          | picture.looks settings tickets.snapshot                    |
+explain          | picture.looks settings tickets.snapshot picture.wording |
+example          | picture.looks tickets.snapshot                             |
+description      | settings picture.effects picture.looks picture.wording     |
 faults           | instant wire                                               |
 logs             | faults settings                                            | logging os socket sys
 mqtt.messages    |                                                            |
@@ -57,9 +61,10 @@ diagnosis        | instant faults presence pollers mqtt.refusals mqtt.topics pic
 light            | errors wire faults pace request settings picture.scene mqtt.messages mqtt.outbox mqtt.topics |
 quiet            | instant settings picture.scene                             | datetime
 display          | settings picture.*                                         |
+preview          | explain example settings display tickets.snapshot picture.effects picture.layout picture.looks picture.painting picture.scene picture.svg picture.wording |
 device           | errors instant settings display strip.driver strip.recovery strip.screen |
 report           | instant wire device                                        |
-node             | errors instant wire faults pace presence diagnosis light quiet report settings display device strip.driver pollers request tickets.* picture.* mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox mqtt.announcement mqtt.home_assistant_node |
+node             | errors instant wire faults pace presence diagnosis light quiet report settings description display device strip.driver pollers request tickets.* picture.* mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox mqtt.announcement mqtt.home_assistant_node |
 poller.jql       |                                                            |
 poller.answer    | wire tickets.snapshot                                      | datetime
 poller.overdue   | settings tickets.snapshot poller.answer                    | datetime
@@ -72,6 +77,20 @@ poller.schedule  | errors backoff                                             |
 poller.changes   | tickets.snapshot                                           |
 poller.publication | instant wire settings tickets.snapshot mqtt.messages mqtt.topics poller.changes |
 poller.poller    | errors instant wire faults presence settings request mqtt.refusals tickets.snapshot mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox poller.publication poller.schedule mqtt.announcement mqtt.home_assistant_poller |
+
+dashboard.words  |                                                            |
+dashboard.advice | errors                                                     |
+dashboard.overview | picture.effects picture.looks picture.scene                |
+dashboard.memo   |                                                            |
+dashboard.fields | errors wire picture.looks dashboard.words                  |
+dashboard.payloads | errors settings mqtt.topics picture.effects picture.layout picture.looks picture.painting picture.scene poller.changes dashboard.advice dashboard.fields dashboard.overview dashboard.words |
+dashboard.boards | instant tickets.board tickets.snapshot dashboard.overview dashboard.words |
+dashboard.history | dashboard.boards dashboard.overview                        |
+dashboard.pixels | settings picture.effects picture.layout picture.looks picture.painting picture.scene tickets.snapshot dashboard.boards dashboard.overview dashboard.payloads |
+dashboard.nodes  | picture.scene dashboard.overview dashboard.payloads        |
+dashboard.heard  | errors instant light mqtt.inbox mqtt.messages mqtt.topics tickets.snapshot dashboard.fields dashboard.overview dashboard.payloads dashboard.words |
+dashboard.fleet  | instant mqtt.messages picture.looks picture.scene tickets.snapshot dashboard.words dashboard.boards dashboard.fields dashboard.heard dashboard.history dashboard.memo dashboard.nodes dashboard.overview dashboard.payloads dashboard.pixels |
+dashboard.sections | wire picture.looks picture.scene dashboard.boards dashboard.memo dashboard.overview |
 
 acl              | errors instant settings node mqtt.topics mqtt.home_assistant poller.poller |
 
@@ -106,7 +125,9 @@ machine          | checks                                                     | 
 app              | errors instant faults logs settings credentials service machine checks device node request strip.driver strip.drivers mqtt.link mqtt.messages mqtt.refusals | logging os time random
 poller.app       | errors settings credentials extras service background app poller.* tickets.snapshot | logging random
 doctor           | errors wire settings credentials extras background machine checks app poller.app tickets.snapshot mqtt.link mqtt.messages mqtt.topics | os select
-cli              | acl errors config logs settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics mqtt.home_assistant mqtt.home_assistant_node mqtt.home_assistant_poller demo.demo doctor checks strip.drivers strip.serve | argparse logging os pathlib sys time
+cli              | acl preview errors config logs settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics mqtt.home_assistant mqtt.home_assistant_node mqtt.home_assistant_poller demo.demo doctor checks strip.drivers strip.serve watch.app | argparse logging os pathlib sys time
+watch.drawing    | dashboard.overview instant picture.effects picture.looks strip.terminal | datetime rich
+watch.app        | app dashboard.fleet dashboard.overview instant service settings watch.drawing | os rich
 __main__         | cli                                                        | sys
 demo.*           | *                                                          | *
 """  # noqa: E501 - a table
@@ -120,6 +141,7 @@ VALUES = frozenset(
         "difflib",
         "enum",
         "functools",
+        "html",
         "itertools",
         "json",
         "math",
@@ -147,12 +169,17 @@ PURE = frozenset(
         "tickets.board",
         "picture.effects",
         "picture.looks",
+        "picture.wording",
         "picture.layout",
         "picture.painting",
         "picture.patterns",
         "picture.scene",
         "picture.image",
+        "picture.svg",
+        "description",
         "explain",
+        "example",
+        "preview",
         "faults",
         "mqtt.messages",
         "mqtt.topics",
@@ -192,6 +219,19 @@ PURE = frozenset(
         "poller.publication",
         "poller.poller",
         "acl",
+        "dashboard.words",
+        "dashboard.advice",
+        "dashboard.overview",
+        "dashboard.memo",
+        "dashboard.fields",
+        "dashboard.payloads",
+        "dashboard.boards",
+        "dashboard.history",
+        "dashboard.pixels",
+        "dashboard.nodes",
+        "dashboard.heard",
+        "dashboard.fleet",
+        "dashboard.sections",
     ]
 )
 """What takes `now` as an argument and decides: of the world outside it may know dates as values, and nothing else."""
@@ -203,7 +243,7 @@ OWNERS = {
     "urllib3": {"poller.transport"},
     "yaml": {"reading"},
     "webcolors": {"values"},
-    "rich": {"strip.terminal", "demo.*"},
+    "rich": {"strip.terminal", "watch.*", "demo.*"},
     "amqtt": {"demo.*"},
     "_rpi_ws281x": {"strip.child"},
 }
@@ -377,6 +417,8 @@ def test_what_is_raised_is_of_that_root_or_a_bug() -> None:
         ("cli", {"jira", "requests", "rich", "amqtt", "paho"}),
         ("config", {"jira", "requests", "rich", "amqtt", "paho", "webcolors", "dataclasses"}),
         ("poller.poller", {"jira", "requests", "rich", "amqtt", "paho", "yaml"}),
+        ("dashboard.sections", {"jira", "requests", "rich", "amqtt", "paho", "yaml"}),
+        ("dashboard.fleet", {"jira", "requests", "rich", "amqtt", "paho", "yaml"}),
     ],
 )
 def test_an_import_does_not_load_what_a_small_machine_does_without(module: str, absent: set[str]) -> None:

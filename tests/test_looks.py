@@ -3,7 +3,7 @@
 import pytest
 
 from apimon_node.picture.effects import Effect
-from apimon_node.picture.looks import Group, Look, Match, ages, group
+from apimon_node.picture.looks import NOWHERE, Group, Look, Match, ages, group, places
 from apimon_node.tickets.snapshot import Ticket
 
 TICKET = Ticket("OPS-1", "Open", "new", "High", assignee="me", labels=("urgent", "network"))
@@ -106,6 +106,18 @@ def test_a_ticket_takes_the_first_look_that_matches_it_and_the_order_is_that_of_
 
     assert group([urgent, opened], tickets) == ([Group(urgent, 1, 0), Group(opened, 2, 1)], 0)
     assert group([opened, urgent], tickets) == ([Group(opened, 3, 1), Group(urgent, 0, 0)], 0)
+
+
+def test_each_ticket_has_its_place_among_the_looks_in_the_order_in_which_they_came() -> None:
+    urgent, opened = Look(Match(priority=("High",)), RED), Look(Match(status=("Open",)), BLUE)
+    tickets = [
+        (BARE, True, None),
+        (TICKET, False, None),
+        (BARE._replace(status="Done"), False, None),
+        (BARE, True, 0.0),
+    ]
+
+    assert list(places([urgent, opened], tickets)) == [(1, True), (0, False), (NOWHERE, False), (1, True)]
 
 
 def test_many_tickets_of_one_kind_are_counted_each() -> None:

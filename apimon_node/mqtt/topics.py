@@ -61,6 +61,10 @@ class Own(NamedTuple):
         """Name what a strip of a node shows, retained."""
         return f"{self.base}/strips/{strip}"
 
+    def strip_config(self, strip: str) -> str:
+        """Name how a strip of a node is configured, retained."""
+        return f"{self.strip(strip)}/config"
+
     def image(self, strip: str) -> str:
         """Name the picture of a strip of a node, retained."""
         return f"{self.strip(strip)}/image"

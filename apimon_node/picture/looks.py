@@ -1,6 +1,7 @@
 """Looks: which colour and effect a ticket takes, by the first entry of an ordered list that matches it."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 from apimon_node.picture.effects import Effect
@@ -65,6 +66,10 @@ class Group(NamedTuple):
     overdue: int
 
 
+NOWHERE = -1
+"""Where a ticket is that no look matches."""
+
+
 def ages(looks: Iterable[Look]) -> tuple[float, ...]:
     """Give the ages at which a ticket may come to match another look, in order."""
     asked = {age for look in looks for age in (look.match.younger_than, look.match.older_than)}
@@ -72,20 +77,24 @@ def ages(looks: Iterable[Look]) -> tuple[float, ...]:
 
 
 def group(looks: Sequence[Look], tickets: Iterable[tuple[Ticket, bool, float | None]]) -> tuple[list[Group], int]:
-    """Sort tickets under the looks, in their order; count those that match none.
+    """Sort tickets under the looks, in their order; count those that match none. For the tickets see places()."""
+    numbers = Counter(places(looks, tickets))
+    late = [numbers[at, True] for at in range(len(looks))]
+    groups = [Group(look, numbers[at, False] + late[at], late[at]) for at, look in enumerate(looks)]
+    return groups, numbers[NOWHERE, False] + numbers[NOWHERE, True]
+
+
+def places(looks: Sequence[Look], tickets: Iterable[tuple[Ticket, bool, float | None]]) -> Iterator[tuple[int, bool]]:
+    """Give for each ticket which look it has, or NOWHERE, and whether it is overdue.
 
     Each comes with whether it is overdue, and with its age, which may be rounded down to one of `ages(looks)`: the
     fewer kinds of tickets, the less work.
     """
-    tallies = [[0, 0] for _ in range(len(looks) + 1)]  # tickets and overdue ones of each look; the last is of none
-    found: dict[tuple[object, ...], list[int]] = {}
+    found: dict[tuple[object, ...], tuple[int, bool]] = {}
     for ticket, overdue, age in tickets:
         kind = (ticket.status, ticket.category, ticket.priority, ticket.assignee, ticket.labels, overdue, age)
-        tally = found.get(kind)
-        if tally is None:
-            at = next((at for at, look in enumerate(looks) if look.match(ticket, overdue=overdue, age=age)), -1)
-            tally = found[kind] = tallies[at]
-        tally[0] += 1
-        tally[1] += overdue
-    groups = [Group(look, *tally) for look, tally in zip(looks, tallies, strict=False)]
-    return groups, tallies[-1][0]
+        try:
+            yield found[kind]
+        except KeyError:
+            fits = (at for at, look in enumerate(looks) if look.match(ticket, overdue=overdue, age=age))
+            yield found.setdefault(kind, (next(fits, NOWHERE), overdue))
