@@ -16,10 +16,12 @@ demo: .venv/demo-is-ready
 
 test: .venv/dev-is-ready
 	@scripts/need mosquitto mosquitto
+	@scripts/need strace strace
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 check: .venv/dev-is-ready
 	@scripts/need mosquitto mosquitto
+	@scripts/need strace strace
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

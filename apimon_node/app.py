@@ -9,15 +9,16 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Protocol
 
-from apimon_node import credentials
+from apimon_node import credentials, logs
 from apimon_node.device import devices
 from apimon_node.errors import BrokerError, StripError
 from apimon_node.faults import Remark
 from apimon_node.instant import Instant
 from apimon_node.mqtt import refusals
-from apimon_node.mqtt.link import Link
-from apimon_node.mqtt.messages import Down, Publish, Refused
+from apimon_node.mqtt.link import Link, Waitable
+from apimon_node.mqtt.messages import Down, Event, Message, Publish, Refused
 from apimon_node.node import Node
+from apimon_node.request import Requests
 from apimon_node.service import Service, start_anew
 from apimon_node.settings import Settings
 from apimon_node.strip.driver import Driver, Shown
@@ -79,7 +80,7 @@ def _node_turn(node: Node, drivers: Mapping[str, Driver], link: Link, service: S
     service.alive()
     until = min(node.deadline(), service.deadline(), *(driver.deadline() for driver in drivers.values()))
     waiting = [driver for driver in drivers.values() if driver.fileno() >= 0]
-    for event in link.wait(until, service, *waiting):
+    for event in hear(link, until, service, *waiting):
         node.receive(event, clock())
     for name, driver in drivers.items():
         _tell(node, name, driver.answer)
@@ -117,8 +118,23 @@ def link_to_broker(settings: Settings, client_id: str, will: Publish | None, sub
     return Link(settings.mqtt, client_id=client_id, will=will, subscriptions=subscriptions, password=password)
 
 
+def hear(link: Link, until: float, *others: Waitable) -> list[Event]:
+    """Wait for what comes from the broker. At debug the log has each message: topic and size, never what it says."""
+    events = link.wait(until, *others)
+    for event in events:
+        if isinstance(event, Message):
+            kept = ", retained" if event.retained else ""
+            log.debug("received %.200r: %d bytes%s", event.topic, len(event.payload), kept)
+        elif isinstance(event, Down):
+            log.debug("no connection: %s", event.reason)  # each time, where the fault has a line only for what is new
+    return events
+
+
 class Program(Protocol):
     """What decides, and has something to say: a node or a poller."""
+
+    requests: Requests
+    """What it is asked for."""
 
     def outbox(self, now: Instant, /) -> list[Publish]:
         """Take what is to be published."""
@@ -132,6 +148,8 @@ class Program(Protocol):
 def pass_on(program: Program, link: Link) -> None:
     """Send what the program has to say, to the broker and to the log."""
     for message in program.outbox(clock()):
+        log.debug("publish %r: %d bytes%s", message.topic, len(message.payload), ", retained" if message.retain else "")
         link.publish(message)
     for remark in program.remarks():
-        log.log(logging.WARNING if remark.bad else logging.INFO, remark.text)
+        logs.say(remark)
+    logs.set_level(program.requests.log_level)

@@ -9,13 +9,12 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
 
-from apimon_node import __version__, config, values, wire
+from apimon_node import __version__, config, logs, values, wire
 from apimon_node.errors import ApimonError, ConfigError, PayloadError
 from apimon_node.mqtt.messages import Publish
 from apimon_node.mqtt.topics import Topics
-from apimon_node.settings import Settings
+from apimon_node.settings import LogLevel, Settings
 from apimon_node.tickets import snapshot
 
 NOBODY = "node, poller: both are missing: there is nobody to announce to Home Assistant"
@@ -27,14 +26,14 @@ FAILED, USAGE, BUG, INTERRUPTED = 1, 2, 70, 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; answer the exit code."""
     args = _parser().parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", handlers=[_Stderr()])
+    logs.start(LogLevel(args.log_level))
     try:
         args.run(args)
     except ConfigError as err:
-        print(err, file=sys.stderr)
+        logs.complain(str(err))
         return USAGE
     except ApimonError as err:
-        print(f"apimon-node: {err}", file=sys.stderr)
+        logs.complain(f"apimon-node: {err}")
         return FAILED
     except KeyboardInterrupt:  # only the commands that soon end by themselves leave it to Python
         return INTERRUPTED
@@ -46,17 +45,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         logging.critical("this is a bug in apimon-node:", exc_info=True)  # noqa: LOG015 - no module owns it
         return BUG
     return 0
-
-
-class _Stderr(logging.StreamHandler[TextIO]):
-    """Logs to what is sys.stderr at the moment: while a strip is drawn in the terminal, lines go above it."""
-
-    def __init__(self) -> None:
-        logging.Handler.__init__(self)
-
-    @property
-    def stream(self) -> TextIO:  # type: ignore[override]  # read anew at each line
-        return sys.stderr
 
 
 def _run(args: argparse.Namespace) -> None:
@@ -182,13 +170,13 @@ def _demo(args: argparse.Namespace) -> None:
 
 
 def _settings(args: argparse.Namespace) -> Settings:
-    return _load(args.config)
+    return _load(args.config)._replace(log_level=LogLevel(args.log_level))
 
 
 def _load(path: Path | None) -> Settings:
     settings, warnings = config.load(path)
     for warning in warnings:
-        print(f"{warning} (warning)", file=sys.stderr)
+        logs.complain(f"{warning} (warning)", logging.WARNING)
     return settings
 
 
@@ -226,7 +214,15 @@ def _count(argument: str) -> tuple[str, dict[str, int]]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="apimon-node", description="A wall light for tickets.")
     parser.add_argument("--version", action="version", version=__version__)
+    parser.set_defaults(log_level=LogLevel.INFO)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    logged = argparse.ArgumentParser(add_help=False)
+    logged.add_argument(
+        "--log-level",
+        choices=[level.value for level in LogLevel],
+        default=LogLevel.INFO.value,
+        help="log what is at least so grave; debug adds each message, by its topic (default: info)",
+    )
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
         "--config", type=Path, metavar="FILE", help="default: ./config.yaml, then /etc/apimon/config.yaml"
@@ -234,6 +230,9 @@ def _parser() -> argparse.ArgumentParser:
     for name, run, text in (
         ("run", _run, "be a node: show the boards on its strips"),
         ("poll", _poll, "be a poller: publish the boards from Jira"),
+    ):
+        commands.add_parser(name, parents=[common, logged], help=text, description=text).set_defaults(run=run)
+    for name, run, text in (
         ("check", _check, "say what the configuration means, or what is wrong with it"),
         ("doctor", _doctor, "say what is wrong with strips, broker and Jira, and how to mend it"),
     ):
@@ -268,7 +267,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     acl.set_defaults(run=_acl)
     text = "be a strip service: drive ws281x, as root, for a node that is not"
-    strip = commands.add_parser("strip", help=text, description=text)
+    strip = commands.add_parser("strip", parents=[logged], help=text, description=text)
     strip.add_argument("--socket", type=Path, metavar="PATH", help="where to listen, unless systemd passes a socket")
     strip.add_argument(
         "--user", action="append", default=[], metavar="NAME", help="who may connect, beside root and our own user"

@@ -8,10 +8,12 @@ from apimon_node.instant import Instant
 
 
 class Remark(NamedTuple):
-    """A line for the log; `bad` where something went wrong."""
+    """A line for the log; `bad` where something went wrong. With a fault it has its name, and what that is about."""
 
     text: str
     bad: bool = False
+    fault: str = ""
+    subject: str = ""
 
 
 class Fault(NamedTuple):
@@ -63,11 +65,11 @@ class Faults:
         old = self._faults.get(key)
         if text is None:
             if self._faults.pop(key, None):
-                self._remarks.append(Remark(f"{_label(*key)}: well again"))
+                self._remarks.append(Remark(f"{_label(*key)}: well again", fault=name, subject=subject))
             return
         self._faults[key] = Fault(name, text, old.since if old else now.wall, subject, code, attempts, retry_at)
         if old is None or old.text != text:
-            self._remarks.append(Remark(text, bad=True))
+            self._remarks.append(Remark(text, bad=True, fault=name, subject=subject))
 
     def forget(self, name: str, *, keep: Collection[str] = ()) -> None:
         """Drop the faults of a name without a word, but for some subjects: they are about to be looked at anew."""

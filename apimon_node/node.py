@@ -76,7 +76,7 @@ class Node:
             "refresh": self._refresh,
             "restart": self._restart,
         }
-        self._requests = Requests(self._own, settings.mqtt, self._faults, self._outbox, actions)
+        self.requests = Requests(self._own, settings, self._faults, self._outbox, actions)
         self.restarting = False
         """Whether it was asked to start anew."""
         self._may_restart_at = now.monotonic + RESTART_EVERY
@@ -201,7 +201,7 @@ class Node:
         if message.topic == self._own.light_set:
             self._take_command(message, now)
         elif message.topic.startswith(self._own.request("")):
-            self._requests.take(message, now)
+            self.requests.take(message, now)
         else:
             self._inbox.put(message, now.monotonic)
         return True

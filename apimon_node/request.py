@@ -12,7 +12,7 @@ from apimon_node.instant import Instant
 from apimon_node.mqtt.messages import Message
 from apimon_node.mqtt.outbox import Outbox
 from apimon_node.mqtt.topics import Own
-from apimon_node.settings import MqttSettings, Transport
+from apimon_node.settings import LogLevel, MqttSettings, Settings, Transport
 
 WHAT = re.compile(r"[a-z0-9_-]{1,64}")
 """What can be requested: an id. The answer's topic is longer than the request's, and topics have an end."""
@@ -20,6 +20,8 @@ WHAT = re.compile(r"[a-z0-9_-]{1,64}")
 Actions: TypeAlias = Mapping[str, Callable[[Instant], None]]
 """What can be done, by what is asked for. An ApimonError tells why it cannot."""
 
+LOG_LEVEL = "log_level"
+"""What everybody can be asked for."""
 
 MOST = 100
 """Retained requests that are remembered, each until it is cleared: anybody can invent another."""
@@ -32,9 +34,11 @@ class Requests:
     first empty message after a retained one is taken for that. The log has told how to do it.
     """
 
-    def __init__(self, own: Own, mqtt: MqttSettings, faults: Faults, outbox: Outbox, actions: Actions) -> None:
+    def __init__(self, own: Own, settings: Settings, faults: Faults, outbox: Outbox, actions: Actions) -> None:
+        self.log_level = settings.log_level
+        """From which level on lines are logged: as it was started with, until somebody asks for another."""
         self._own = own
-        self._mqtt = mqtt
+        self._mqtt = settings.mqtt
         self._faults = faults
         self._outbox = outbox
         self._actions = actions
@@ -51,7 +55,35 @@ class Requests:
         elif what in self._kept and not message.payload:
             self._kept.discard(what)
         else:
-            self._outbox.once(self._own.response(what), answer(what, message.payload, self._actions, now))
+            self._outbox.once(self._own.response(what), self._answer(what, message.payload, now))
+
+    def _answer(self, what: str, payload: bytes, now: Instant) -> bytes:
+        """Do what is asked for; give the payload of the response."""
+        response: dict[str, object] = {"status": "ok"}
+        try:
+            request = _read(payload)
+            response |= _echo(request)
+            response |= self._do(what, request, now)
+        except ApimonError as err:
+            response |= {"status": "error", "error": str(err)}
+        return wire.dump(response)
+
+    def _do(self, what: str, request: Mapping[str, object], now: Instant) -> dict[str, object]:
+        """Do what is asked for; give what the answer says beside that."""
+        if what == LOG_LEVEL:
+            return {"was": self._set_log_level(request.get("level"))}
+        if what not in self._actions:
+            raise PayloadError(f"unknown request {what}: expected {' or '.join((*self._actions, LOG_LEVEL))}")
+        self._actions[what](now)
+        return {}
+
+    def _set_log_level(self, wanted: object) -> LogLevel:
+        """Take another log level; give the one before."""
+        try:
+            was, self.log_level = self.log_level, LogLevel(str(wanted))
+        except ValueError:
+            raise PayloadError(f"level: expected {' or '.join(LogLevel)}, got {wire.describe(wanted)}") from None
+        return was
 
 
 def why_ignored(message: Message, what: str, mqtt: MqttSettings) -> str | None:
@@ -80,24 +112,16 @@ def _options(mqtt: MqttSettings) -> str:
     return shlex.join(options)
 
 
-def answer(what: str, payload: bytes, actions: Actions, now: Instant) -> bytes:
-    """Do what is asked for; give the payload of the response."""
-    response: dict[str, object] = {"status": "ok"}
-    try:
-        response |= _echo(payload)
-        if what not in actions:
-            raise PayloadError(f"unknown request {what}: expected {' or '.join(actions)}")
-        actions[what](now)
-    except ApimonError as err:
-        response |= {"status": "error", "error": str(err)}
-    return wire.dump(response)
-
-
-def _echo(payload: bytes) -> dict[str, object]:
-    """Read what comes with a request: nothing, or an object. Give of it what the answer echoes."""
+def _read(payload: bytes) -> Mapping[str, object]:
+    """Read what comes with a request: nothing, or an object."""
     request = wire.load(payload) if payload else {}
     if not isinstance(request, dict):
         raise PayloadError(f"expected nothing or an object, got {wire.describe(request)}")
+    return request
+
+
+def _echo(request: Mapping[str, object]) -> dict[str, object]:
+    """Give of a request what the answer echoes."""
     transaction = request.get("transaction")
     if isinstance(transaction, bool | dict | list):
         raise PayloadError(f"transaction: expected text or a number, got {wire.describe(transaction)}")

@@ -32,6 +32,15 @@ class Transport(StrEnum):
     UNIX = "unix"
 
 
+class LogLevel(StrEnum):
+    """From which level on lines are logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 class StatusPixel(StrEnum):
     """Which pixel tells of trouble."""
 
@@ -235,7 +244,7 @@ class HomeAssistantSettings(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """All of config.yaml. `node` and `poller` are None where the file has no such part."""
+    """All of config.yaml, and of the command line. `node` and `poller` are None where the file has no such part."""
 
     mqtt: MqttSettings
     node: NodeSettings | None
@@ -246,3 +255,4 @@ class Settings(NamedTuple):
     boards: tuple[BoardSettings, ...]
     ws281x: Ws281xSettings = Ws281xSettings()
     home_assistant: HomeAssistantSettings = HomeAssistantSettings()
+    log_level: LogLevel = LogLevel.INFO

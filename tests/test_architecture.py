@@ -40,6 +40,7 @@ explain          | picture.looks settings tickets.snapshot picture.wording |
 example          | picture.looks tickets.snapshot                             |
 description      | settings picture.effects picture.looks picture.wording     |
 faults           | instant wire                                               |
+logs             | faults settings                                            | logging os socket sys
 mqtt.messages    |                                                            |
 mqtt.topics      |                                                            |
 mqtt.outbox      | mqtt.messages                                              |
@@ -121,10 +122,10 @@ config           | errors settings values reading rules picture.* strip.child st
 service          | errors                                                     | os signal socket sys time
 checks           | settings strip.encoding                                    |
 machine          | checks                                                     | grp importlib os pathlib pwd stat
-app              | errors instant faults settings credentials service machine checks device node strip.driver strip.drivers mqtt.link mqtt.messages mqtt.refusals | logging os time random
+app              | errors instant faults logs settings credentials service machine checks device node request strip.driver strip.drivers mqtt.link mqtt.messages mqtt.refusals | logging os time random
 poller.app       | errors settings credentials extras service background app poller.* tickets.snapshot | logging random
 doctor           | errors wire settings credentials extras background machine checks app poller.app tickets.snapshot mqtt.link mqtt.messages mqtt.topics | os select
-cli              | acl preview errors config settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics mqtt.home_assistant mqtt.home_assistant_node mqtt.home_assistant_poller demo.demo doctor checks strip.drivers strip.serve watch.app | argparse logging os pathlib sys time
+cli              | acl preview errors config logs settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics mqtt.home_assistant mqtt.home_assistant_node mqtt.home_assistant_poller demo.demo doctor checks strip.drivers strip.serve watch.app | argparse logging os pathlib sys time
 watch.drawing    | dashboard.overview instant picture.effects picture.looks strip.terminal | datetime rich
 watch.app        | app dashboard.fleet dashboard.overview instant service settings watch.drawing | os rich
 __main__         | cli                                                        | sys

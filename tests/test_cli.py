@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from parts import Mosquitto, Observer
 
-from apimon_node import __version__, app, cli, config
+from apimon_node import __version__, app, config, logs
 from apimon_node.cli import main
 from apimon_node.demo import demo
 from apimon_node.errors import BrokerError
@@ -407,7 +407,7 @@ def test_python_m_apimon_node_is_the_command() -> None:
 def test_log_lines_go_to_whatever_standard_error_is_at_the_moment(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    handler = cli._Stderr()
+    handler = logs.Stderr()
     handler.handle(logging.makeLogRecord({"msg": "before"}))
     monkeypatch.setattr(sys, "stderr", sys.stdout)
     handler.handle(logging.makeLogRecord({"msg": "after"}))

@@ -84,6 +84,9 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
             observer.wait_for("apimon/pollers/main/availability", b"online")
             observer.publish("apimon/pollers/main/request/poll", {"transaction": 17}, retain=False)
             wait_until(lambda: "apimon/pollers/main/response/poll" in observer.latest, "the response of the poller")
+            level = EXAMPLES["apimon/pollers/<id>/request/log_level"]
+            observer.publish("apimon/pollers/main/request/log_level", level, retain=False)
+            wait_until(lambda: "apimon/pollers/main/response/log_level" in observer.latest, "the other response")
             site.move("OPS-1", "In Progress", time.time())
             wait_until(lambda: b"status_changed" in observer.latest.get("apimon/boards/ops/event", b""), "an event")
             snapshot = observer.latest["apimon/tickets/ops"]

@@ -34,14 +34,20 @@ def test_the_log_tells_the_beginning_and_the_end_but_no_repetition(faults: Fault
     for second in range(3600):
         faults.set("strip", "ops", None, later(3600 + second))
 
-    assert faults.remarks() == [Remark("no power", bad=True), Remark("strip ops: well again")]
+    assert faults.remarks() == [
+        Remark("no power", bad=True, fault="strip", subject="ops"),
+        Remark("strip ops: well again", fault="strip", subject="ops"),
+    ]
 
 
 def test_a_new_reason_is_a_new_line(faults: Faults) -> None:
     faults.set("broker", "", "refused", NOON)
     faults.set("broker", "", "timed out", later(1))
 
-    assert faults.remarks() == [Remark("refused", bad=True), Remark("timed out", bad=True)]
+    assert faults.remarks() == [
+        Remark("refused", bad=True, fault="broker"),
+        Remark("timed out", bad=True, fault="broker"),
+    ]
 
 
 def test_lines_are_taken_once(faults: Faults) -> None:

@@ -979,10 +979,25 @@ def test_refresh_writes_the_strip_and_says_everything_again() -> None:
     assert {message.topic for message in world.sent if message.retain} == set(world.retained)
 
 
+def test_a_node_takes_another_log_level_and_says_what_it_was() -> None:
+    world = World().started()
+    answers = []
+    for level in ("debug", "debug", "error"):
+        world.message("nodes/hall/request/log_level", {"level": level, "transaction": 3})
+        world.turn()
+        answers.append(json.loads(world.sent[-1].payload))
+        assert world.node.requests.log_level == level
+
+    assert answers == [{"status": "ok", "transaction": 3, "was": was} for was in ("info", "debug", "debug")]
+
+
 @pytest.mark.parametrize(
     ("what", "payload", "error"),
     [
-        ("dance", b"", "unknown request dance: expected identify or self_test or refresh or restart"),
+        ("dance", b"", "unknown request dance: expected identify or self_test or refresh or restart or log_level"),
+        ("log_level", b'{"level":"loud"}', 'level: expected debug or info or warning or error, got "loud"'),
+        ("log_level", b'{"level":["debug"]}', 'level: expected debug or info or warning or error, got ["debug"]'),
+        ("log_level", b"", "level: expected debug or info or warning or error, got null"),
         ("identify", b"PRESS", "expected JSON: Expecting value: line 1 column 1 (char 0)"),
         ("identify", b"[1]", "expected nothing or an object, got [1]"),
         ("identify", b'{"transaction": [1]}', "transaction: expected text or a number, got [1]"),

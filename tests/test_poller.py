@@ -181,7 +181,7 @@ def test_rubbish_on_a_topic_is_told_once_and_replaced_at_the_next_poll(poller: P
     (published,) = [message for message in poller.outbox(at(60)) if message.topic == "apimon/tickets/ops"]
     poller.receive(Message("apimon/tickets/ops", published.payload), at(60.1))
     poller.outbox(at(60.1))
-    assert poller.remarks() == [Remark("payload ops: well again")]
+    assert poller.remarks() == [Remark("payload ops: well again", fault="payload", subject="ops")]
 
 
 def test_a_board_whose_tickets_went_from_the_topic_is_published_at_the_next_poll(poller: Poller) -> None:
@@ -269,7 +269,7 @@ def test_what_is_wrong_with_jira_as_a_whole_is_told_of_all_boards_at_once_and_in
     )
     for board in boards[1:]:
         poller.failed(board, OFFLINE, at(61))
-    assert poller.remarks() == [Remark("no route to Jira", bad=True)]
+    assert poller.remarks() == [Remark("no route to Jira", bad=True, fault="jira")]
 
 
 def test_new_times_alone_are_told_every_ten_seconds_however_many_boards_there_are() -> None:
@@ -406,10 +406,18 @@ def test_a_poll_that_jira_forbids_is_refused_with_the_time_of_the_next(poller: P
     assert poller.due(at(299)) == []
 
 
+def test_a_poller_takes_another_log_level(poller: Poller) -> None:
+    poller.receive(Message("apimon/pollers/main/request/log_level", b'{"level":"debug"}'), at(0))
+
+    (answer,) = contents(poller.outbox(at(0)), "apimon/pollers/main/response/log_level")
+    assert answer == {"status": "ok", "was": "info"}
+    assert poller.requests.log_level == "debug"
+
+
 @pytest.mark.parametrize(
     ("topic", "payload", "error"),
     [
-        ("polls", b"", "unknown request polls: expected poll"),
+        ("polls", b"", "unknown request polls: expected poll or log_level"),
         ("poll", b"[]", "expected nothing or an object, got []"),
         ("poll", b"{", "expected JSON"),
     ],
@@ -476,7 +484,10 @@ def test_the_log_tells_a_failing_jira_and_its_recovery_once(poller: Poller) -> N
     for second, board in asked(poller, 3600, 7200):
         poller.answered(board, TICKETS, NOON + second, at(second))
 
-    assert poller.remarks() == [Remark("no route to Jira", bad=True), Remark("jira: well again")]
+    assert poller.remarks() == [
+        Remark("no route to Jira", bad=True, fault="jira"),
+        Remark("jira: well again", fault="jira"),
+    ]
 
 
 def test_the_log_tells_a_query_that_fails_and_its_recovery_by_its_board(poller: Poller) -> None:
@@ -484,7 +495,10 @@ def test_the_log_tells_a_query_that_fails_and_its_recovery_by_its_board(poller: 
     poller.failed(only(poller, at(0)), QUERY, at(0))
     answer_all(poller, at(60))
 
-    assert poller.remarks() == [Remark("board ops: no such project", bad=True), Remark("jira ops: well again")]
+    assert poller.remarks() == [
+        Remark("board ops: no such project", bad=True, fault="jira", subject="ops"),
+        Remark("jira ops: well again", fault="jira", subject="ops"),
+    ]
 
 
 def test_the_log_tells_a_lost_broker_and_the_next_connection() -> None:
@@ -494,8 +508,8 @@ def test_the_log_tells_a_lost_broker_and_the_next_connection() -> None:
     poller.receive(Up("localhost:1883", "3.1.1"), at(2))
 
     assert poller.remarks() == [
-        Remark("refused", bad=True),
-        Remark("broker: well again"),
+        Remark("refused", bad=True, fault="broker"),
+        Remark("broker: well again", fault="broker"),
         Remark("connected to localhost:1883 by MQTT 3.1.1"),
     ]
 

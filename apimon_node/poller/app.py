@@ -7,7 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from apimon_node import credentials, extras
-from apimon_node.app import clock, link_to_broker, pass_on
+from apimon_node.app import clock, hear, link_to_broker, pass_on
 from apimon_node.background import Background
 from apimon_node.errors import JiraError
 from apimon_node.poller.client import JiraClient
@@ -38,13 +38,14 @@ def run_poller(settings: Settings) -> None:
         service.ready()
         while not service.stopping:
             for board in poller.due(clock()):
+                log.debug("ask Jira for the board %s", board.name)
                 calls[board.name].start(partial(ask, client, board, settings.poller))
             pass_on(poller, link)
             if service.managed:
                 service.status(poller.summary())
             service.alive()
             busy = [call for call in calls.values() if call.busy]
-            for event in link.wait(min(poller.deadline(), service.deadline()), service, *busy):
+            for event in hear(link, min(poller.deadline(), service.deadline()), service, *busy):
                 poller.receive(event, clock())
             for call in busy:
                 if call.over:
@@ -78,8 +79,10 @@ def ask(client: JiraClient, board: BoardSettings, settings: PollerSettings) -> O
 
 def _take_outcome(poller: Poller, outcome: Outcome) -> None:
     if isinstance(outcome.answer, JiraError):
+        log.debug("board %s: no answer: %s", outcome.board.name, outcome.answer)
         poller.failed(outcome.board, outcome.answer, clock())
     else:
+        log.debug("board %s: %d tickets", outcome.board.name, len(outcome.answer))
         poller.answered(outcome.board, outcome.answer, outcome.at, clock())
 
 

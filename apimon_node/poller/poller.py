@@ -50,7 +50,7 @@ class Poller:
         self._inbox = Inbox()
         self._faults = Faults()
         self._outbox = Outbox()
-        self._requests = Requests(self._own, settings.mqtt, self._faults, self._outbox, {"poll": self._poll_now})
+        self.requests = Requests(self._own, settings, self._faults, self._outbox, {"poll": self._poll_now})
         self._configured = settings
         self._statuses: dict[str, set[str]] = {name: set() for name in self._boards}
         self._announcement = Announcement(settings.home_assistant, chance)
@@ -83,7 +83,7 @@ class Poller:
             return
         match event:
             case Message() if event.topic.startswith(self._own.request("")):
-                self._requests.take(event, now)
+                self.requests.take(event, now)
             case Message() if event.topic in self._by_topic:  # amqtt sends what others have subscribed to, too
                 self._inbox.put(event, now.monotonic)
             case Up():

@@ -138,6 +138,7 @@ class StripService:
     def _attend(self, client: Client, ready: Collection[int]) -> None:
         if client.life.fileno() in ready:
             code = client.ended()
+            log.debug("the strip's process ended")
             self._client = None
             if code:
                 how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
@@ -159,6 +160,7 @@ class StripService:
         elif self._client is not None:
             _refuse(connection, child.BUSY)
         else:
+            log.debug("serve user %d", uid)
             try:
                 self._client = Client(connection, self._library)
             except OSError as err:
