@@ -114,7 +114,7 @@ class StripService:
             until = min(until, client.kill_at)
             if not self._leaving:
                 poll.register(client.connection, select.POLLRDHUP)
-        timeout = None if until == math.inf else max(0, math.ceil(1000 * (until - time.monotonic())))
+        timeout = None if until == math.inf else math.ceil(1000 * max(0.0, until - time.monotonic()))
         ready = {file for file, _ in poll.poll(timeout)}
         if client is not None:
             self._attend(client, ready)
