@@ -20,6 +20,7 @@ test: .venv/dev-is-ready
 
 check: .venv/dev-is-ready
 	@scripts/need mosquitto mosquitto
+	@scripts/need systemd-analyze systemd
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

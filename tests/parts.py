@@ -90,8 +90,7 @@ class Observer:
         self.messages: list[tuple[str, bytes, bool]] = []
         self.latest: dict[str, bytes] = {}
         name = f"observer-{secrets.token_hex(4)}"  # amqtt takes all clients without a name for one
-        local = isinstance(port, Path)
-        transport: Literal["tcp", "unix"] = "unix" if local else "tcp"
+        transport: Literal["tcp", "unix"] = "unix" if isinstance(port, Path) else "tcp"
         version = CallbackAPIVersion.VERSION2
         self._client = paho.Client(version, client_id=name, protocol=protocol, transport=transport)
         if account is not None:
@@ -100,7 +99,8 @@ class Observer:
         self._subscribed = threading.Event()
         self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.on_message = self._on_message
-        self._client.connect(str(port) if local else "127.0.0.1", 1 if local else int(str(port)))
+        where = (str(port), 1) if isinstance(port, Path) else ("127.0.0.1", port)  # paho wants a port of a file too
+        self._client.connect(*where)
         self._client.loop_start()
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:

@@ -201,6 +201,32 @@ def test_a_node_that_is_stopped_says_so_and_leaves_the_strip_dark(wall: tuple[Bo
     shows(machine, "........")
 
 
+def test_what_the_driver_terminal_draws_does_not_fill_the_journal(suite: str) -> None:
+    with boot(suite, {"/etc/apimon/config.yaml": config(driver="driver: terminal")}) as machine:
+        machine.system.net_up()
+        observer = machine.observer()
+        machine.start(NODE)
+        publish(observer, A=2)
+        is_lit(observer, 2)
+        wait_until(lambda: "connected to" in machine.journal(NODE), "the log", PATIENCE)
+
+        lines = [line for line in machine.journal(NODE).splitlines() if "Unknown key" not in line]
+        assert [line for line in lines if not line.startswith(("INFO ", "WARNING ", "Start"))] == []
+
+
+def test_nothing_of_it_needs_to_write_to_the_disk(suite: str) -> None:
+    with boot(suite, {"/etc/apimon/config.yaml": config(driver=WS281X), **STRIP_PRELOADS}) as machine:
+        machine.system.net_up()
+        observer = machine.observer()
+        machine.sh("mount -o remount,bind,ro /")
+        assert machine.system.run("touch /etc/written")[0] != 0
+        machine.sh(f"systemctl start {STRIP_SOCKET} {NODE} {POLLER}")
+        publish(observer, A=2)
+
+        shows(machine, "rr......")
+        observer.wait_for("apimon/pollers/main/availability", b"online")
+
+
 # What comes back
 
 
@@ -266,6 +292,7 @@ def test_what_hangs_is_shot_and_what_waits_for_a_dead_broker_is_not(suite: str) 
             machine.wait_for(unit, "NRestarts", "1")
             machine.wait_for(unit, "ActiveState", "active")
             assert "Watchdog timeout" in machine.journal(unit)
+            assert "Fatal Python error: Aborted" in machine.journal(unit)  # and then, where it hung
         frames = machine.pi.frames()
         publish(observer, B=1)
         shows(machine, "b.......", frames)
