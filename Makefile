@@ -22,6 +22,7 @@ test: .venv/dev-is-ready
 check: .venv/dev-is-ready
 	@scripts/need mosquitto mosquitto
 	@scripts/need strace strace
+	@scripts/need systemd-analyze systemd
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
