@@ -1,8 +1,11 @@
 """The demo's Jira over HTTP: what Cloud and Data Center answer, what they refuse, and how they turn pages."""
 
 import json
+import socket
 from collections.abc import Iterator
 from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
 from asking import ACCOUNT, BASIC, NOON, ask, four_tickets, keys
@@ -284,3 +287,30 @@ def test_the_changelog_comes_on_demand_as_each_kind_gives_it(data_center: JiraSe
 def test_the_time_of_the_server_is_that_of_its_clock(cloud: JiraServer) -> None:
     _, info = ask(cloud, "3/serverInfo")
     assert (info["serverTime"], info["baseUrl"]) == ("2026-11-23T12:00:00.000+0000", cloud.url)
+
+
+# --- the server goes away ---
+
+
+def test_a_server_that_goes_away_refuses_and_comes_back_at_the_same_address() -> None:
+    with JiraServer(four_tickets(), cloud=False) as server:
+        url = f"{server.url}/rest/api/2/serverInfo"
+        urlopen(url).close()
+        server.stop()
+        assert not server.running
+        with pytest.raises(URLError, match="refused"):
+            urlopen(url)
+        server.start()
+        assert server.running
+        urlopen(url).close()
+
+
+def test_a_connection_that_says_nothing_does_not_hold_up_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apimon_node.demo.server._Handler.timeout", None)  # it would wait for ever
+    with JiraServer(four_tickets(), cloud=False) as server:
+        port = int(server.url.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port)) as silent:
+            urlopen(f"{server.url}/rest/api/2/serverInfo").close()  # by now the silent one is taken, too
+            server.stop()
+            silent.settimeout(0)  # the end has come already
+            assert silent.recv(1) == b""

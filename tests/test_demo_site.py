@@ -224,3 +224,26 @@ def test_each_step_tells_what_happened() -> None:
     assert f"{key} created: {summaries[key]} (Open)" in sentences
     for old, new in NEXT.items():
         assert any(sentence.endswith(f"({old} -> {new})") for sentence in sentences)
+
+
+def test_a_flood_comes_beside_the_life_which_leaves_it_alone_and_goes_as_a_whole() -> None:
+    site = Site()
+    life = Life(site, Random(2))
+    life.populate(NOON, 12)
+    assert not life.flooded
+    life.flood(NOON, 3000)
+    flood = {issue for issue in site.issues if "monitoring" in issue.labels}
+    assert life.flooded
+    assert len(flood) == 3000
+    for step in range(300):
+        life.step(NOON + step)
+    assert flood <= set(site.issues)
+    life.drain()
+    assert not life.flooded
+    assert FEWEST <= len(site.search("statusCategory != Done")) <= MOST
+
+
+def test_a_ticket_that_moves_has_somebody_and_some_are_sent_back() -> None:
+    site, sentences = lived(5, 500)
+    assert any(sentence.endswith("(Review -> In Progress)") for sentence in sentences)
+    assert all(issue.assignee for issue in site.issues if issue.status == "Done")

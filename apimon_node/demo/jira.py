@@ -108,12 +108,25 @@ class JiraServer:
         return TOKEN_PATH if self.cloud else self.prefix + TOKEN_PATH
 
     def __enter__(self) -> Self:
-        self._http.start()
+        self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.stop()
+
+    @property
+    def running(self) -> bool:
+        """Tell whether it is there."""
+        return self._http.running
+
+    def start(self) -> None:
+        """Be there, after stop() on the same port. Raises OSError where somebody else has taken that meanwhile."""
+        self._http.start()
+
+    def stop(self) -> None:
+        """Go away, with all that waits for an answer: connections are refused."""
         self.heal()
         self._http.stop()
 

@@ -1,5 +1,6 @@
 """HTTP on 127.0.0.1: carries requests to whoever answers them, each in a thread of its own."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -17,32 +18,63 @@ Exchange = Callable[[Request, str], Iterator[bytes]]
 
 
 class HttpServer:
-    """Serves from start() to stop(), which waits for the answers under way."""
+    """Serves from start() to stop(), which waits for the answers under way; and again after that, on the same port."""
 
     def __init__(self, exchange: Exchange) -> None:
-        self._http = _Http(("127.0.0.1", 0), partial(_Handler, exchange))
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(POLL_INTERVAL,), name="demo-jira")
+        self._handler = partial(_Handler, exchange)
+        self._http: _Http | None = _Http(("127.0.0.1", 0), self._handler)
+        self._port = self._http.server_port
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self._http.server_port}"
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def running(self) -> bool:
+        """Tell whether there is a server."""
+        return self._http is not None
 
     def start(self) -> None:
-        """Take requests from now on."""
+        """Take requests from now on. Raises OSError where somebody else has taken the port meanwhile."""
+        self._http = self._http or _Http(("127.0.0.1", self._port), self._handler)
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(POLL_INTERVAL,), name="demo-jira")
         self._thread.start()
 
     def stop(self) -> None:
-        """Take no more requests."""
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+        """Take no more requests, if any are taken."""
+        if self._http is not None:
+            self._http.shutdown()
+            self._http.hurry()
+            self._http.server_close()
+            self._thread.join()
+            self._http = None
 
 
 class _Http(ThreadingHTTPServer):
-    """Closing it waits for the answers under way."""
+    """Closing it waits for the answers under way, but not for whoever may still ask something."""
 
     daemon_threads = False
+
+    def __init__(self, *args: Any) -> None:
+        self._open: set[socket.socket] = set()
+        super().__init__(*args)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection, in a thread of its own."""
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """End a connection."""
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def hurry(self) -> None:
+        """Read no more: browsers keep a connection at hand that they say nothing on."""
+        for connection in tuple(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RD)
 
 
 class _Handler(BaseHTTPRequestHandler):

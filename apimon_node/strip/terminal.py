@@ -52,7 +52,7 @@ class Terminal:
 
     def draw(self, name: str, frame: bytes) -> None:
         """Draw the line of a strip."""
-        line = self._line(name, frame)
+        line = self.line(name, frame)
         if self._lines.get(name) == line:
             return
         lines = self._lines | {name: line}
@@ -86,7 +86,8 @@ class Terminal:
         except (OSError, ValueError):  # no file of the system's: a StringIO, or one that is closed
             return True
 
-    def _line(self, name: str, frame: bytes) -> Text:
+    def line(self, name: str, frame: bytes) -> Text:
+        """Give the line of a strip, for whoever draws it among others."""
         line = Text(f"{name} ", no_wrap=True, overflow="crop")
         fits = len(line) + len(frame) // COLORS * len(BLOCK) <= self._console.width
         block = BLOCK if fits else BLOCK[0]  # the last pixel may have something to tell
