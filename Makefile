@@ -16,10 +16,12 @@ demo: .venv/demo-is-ready
 
 test: .venv/dev-is-ready
 	@scripts/need mosquitto mosquitto
+	@scripts/need chromium chromium
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 check: .venv/dev-is-ready
 	@scripts/need mosquitto mosquitto
+	@scripts/need chromium chromium
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

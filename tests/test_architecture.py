@@ -74,6 +74,11 @@ poller.changes   | tickets.snapshot                                           |
 poller.publication | instant wire settings tickets.snapshot mqtt.messages mqtt.topics poller.changes |
 poller.poller    | errors instant wire faults presence settings request mqtt.refusals tickets.snapshot mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox poller.publication poller.schedule mqtt.announcement mqtt.home_assistant_poller |
 
+view.address     | errors                                                     | ipaddress
+view.feed        | wire                                                       | asyncio
+view.server      | errors background view.address view.feed                   | asyncio pathlib socket starlette uvicorn
+view.app         | wire app service settings mqtt.link dashboard.fleet dashboard.sections view.address view.feed view.server | logging os socket
+
 acl              | errors instant settings node mqtt.topics mqtt.home_assistant poller.poller |
 
 strip.memory     | errors strip.driver                                        |
@@ -107,7 +112,7 @@ machine          | checks                                                     | 
 app              | errors instant faults settings credentials service machine checks device node strip.driver strip.drivers mqtt.link mqtt.messages mqtt.refusals | logging os time random
 poller.app       | errors settings credentials extras service background app poller.* tickets.snapshot | logging random
 doctor           | errors wire settings credentials extras background machine checks app poller.app tickets.snapshot mqtt.link mqtt.messages mqtt.topics | os select
-cli              | acl errors config settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics mqtt.home_assistant mqtt.home_assistant_node mqtt.home_assistant_poller demo.demo doctor checks strip.drivers strip.serve | argparse logging os pathlib sys time
+cli              | acl errors extras config settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics mqtt.home_assistant mqtt.home_assistant_node mqtt.home_assistant_poller demo.demo doctor checks strip.drivers strip.serve view.address view.app | argparse logging os pathlib sys time
 __main__         | cli                                                        | sys
 demo.*           | *                                                          | *
 """  # noqa: E501 - a table
@@ -208,6 +213,8 @@ OWNERS = {
     "webcolors": {"values"},
     "rich": {"strip.terminal", "demo.*"},
     "amqtt": {"demo.*"},
+    "starlette": {"view.server"},
+    "uvicorn": {"view.server"},
     "_rpi_ws281x": {"strip.child"},
 }
 
@@ -376,8 +383,8 @@ def test_what_is_raised_is_of_that_root_or_a_bug() -> None:
     ("module", "absent"),
     [
         ("node", {"jira", "requests", "rich", "amqtt", "paho", "yaml"}),
-        ("app", {"jira", "requests", "rich", "amqtt", "yaml", "webcolors", "dataclasses", "subprocess"}),
-        ("cli", {"jira", "requests", "rich", "amqtt", "paho"}),
+        ("app", {"jira", "requests", "rich", "amqtt", "yaml", "webcolors", "dataclasses", "subprocess", "asyncio"}),
+        ("cli", {"jira", "requests", "rich", "amqtt", "paho", "starlette", "uvicorn", "asyncio"}),
         ("config", {"jira", "requests", "rich", "amqtt", "paho", "webcolors", "dataclasses"}),
         ("poller.poller", {"jira", "requests", "rich", "amqtt", "paho", "yaml"}),
     ],
