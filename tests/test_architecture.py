@@ -74,6 +74,19 @@ poller.changes   | tickets.snapshot                                           |
 poller.publication | instant wire settings tickets.snapshot mqtt.messages mqtt.topics poller.changes |
 poller.poller    | errors instant wire faults presence settings request mqtt.refusals tickets.snapshot mqtt.messages mqtt.topics mqtt.inbox mqtt.outbox poller.publication poller.schedule mqtt.announcement mqtt.home_assistant_poller |
 
+dashboard.words  |                                                            |
+dashboard.advice | errors                                                     |
+dashboard.overview | picture.effects picture.looks picture.scene                |
+dashboard.memo   |                                                            |
+dashboard.fields | errors wire picture.looks dashboard.words                  |
+dashboard.payloads | errors settings mqtt.topics picture.effects picture.layout picture.looks picture.painting picture.scene poller.changes dashboard.advice dashboard.fields dashboard.overview dashboard.words |
+dashboard.boards | instant tickets.board tickets.snapshot dashboard.overview dashboard.words |
+dashboard.history | dashboard.boards dashboard.overview                        |
+dashboard.pixels | settings picture.effects picture.layout picture.looks picture.painting picture.scene tickets.snapshot dashboard.boards dashboard.overview dashboard.payloads |
+dashboard.nodes  | picture.scene dashboard.overview dashboard.payloads        |
+dashboard.heard  | errors instant light mqtt.inbox mqtt.messages mqtt.topics tickets.snapshot dashboard.fields dashboard.overview dashboard.payloads dashboard.words |
+dashboard.fleet  | instant mqtt.messages picture.looks picture.scene tickets.snapshot dashboard.boards dashboard.fields dashboard.heard dashboard.history dashboard.memo dashboard.nodes dashboard.overview dashboard.payloads dashboard.pixels |
+dashboard.sections | wire picture.looks picture.scene dashboard.boards dashboard.memo dashboard.overview |
 view.address     | errors                                                     | ipaddress
 view.feed        | wire                                                       | asyncio
 view.server      | errors background view.address view.feed                   | asyncio pathlib socket starlette uvicorn
@@ -200,6 +213,19 @@ PURE = frozenset(
         "poller.publication",
         "poller.poller",
         "acl",
+        "dashboard.words",
+        "dashboard.advice",
+        "dashboard.overview",
+        "dashboard.memo",
+        "dashboard.fields",
+        "dashboard.payloads",
+        "dashboard.boards",
+        "dashboard.history",
+        "dashboard.pixels",
+        "dashboard.nodes",
+        "dashboard.heard",
+        "dashboard.fleet",
+        "dashboard.sections",
     ]
 )
 """What takes `now` as an argument and decides: of the world outside it may know dates as values, and nothing else."""

@@ -131,7 +131,8 @@ def test_what_moves_does_so_in_phase_by_the_period_of_its_strip(page: Page, serv
         "document.getAnimations().map(one => [one.animationName, one.startTime, one.effect.getTiming().duration])"
     )
     wait_until(lambda: len(page.evaluate(animations)) == 2, "what pulses")
-    wait_until(lambda: sorted(page.evaluate(animations)) == [["pulse", 0, 2000], ["pulse", 0, 3000]], "one phase")
+    wanted = [["pulse", 0, 2000], ["pulse", 0, 3000]]
+    wait_until(lambda: sorted(page.evaluate(animations), key=str) == wanted, "one phase")
     frames = page.evaluate("document.getAnimations()[0].effect.getKeyframes().flatMap(frame => Object.keys(frame))")
     assert set(frames) == {"offset", "computedOffset", "easing", "composite", "opacity"}
 

@@ -1,16 +1,149 @@
 """The sections: the overview as JSON-able values by id, for pages and other programs. Pure."""
 
-from apimon_node.dashboard.overview import Overview
+from collections.abc import Iterator
+from functools import lru_cache
+
+from apimon_node import wire
+from apimon_node.dashboard.boards import CARDS
+from apimon_node.dashboard.memo import Memo
+from apimon_node.dashboard.overview import (
+    Board,
+    Broker,
+    Event,
+    Fault,
+    History,
+    LegendEntry,
+    Node,
+    Overview,
+    Pixel,
+    Poller,
+    PollerBoard,
+    Strip,
+    Ticket,
+)
+from apimon_node.picture.looks import Color
+from apimon_node.picture.scene import LightState
 
 
 class Sections:
-    """Makes sections of one overview after another: the section of a part that is as it was is the same object."""
+    """Makes sections of one overview after another: the section of a part that is as it was is the same object.
+
+    So whoever sends what has changed compares objects, not what is in them. Nobody may change one.
+    """
+
+    def __init__(self) -> None:
+        self._memo = Memo()
 
     def of(self, overview: Overview) -> dict[str, object]:
         """Give all sections by their ids."""
-        raise NotImplementedError
+        self._memo.turn()
+        return dict(self._each(overview))
+
+    def _each(self, overview: Overview) -> Iterator[tuple[str, object]]:
+        of = self._memo.of
+        yield "broker", of("broker", _broker, overview.broker)
+        for name, node in overview.nodes.items():
+            yield f"node/{name}", of(("node", name), _node, node)
+        for (owner, name), strip in overview.strips.items():
+            yield f"strip/{owner}/{name}", of(("strip", owner, name), _strip, strip)
+        for name, poller in overview.pollers.items():
+            yield f"poller/{name}", of(("poller", name), _poller, poller)
+        for name, board in overview.boards.items():
+            yield f"board/{name}", of(("board", name), _board, board)
+        for name, history in overview.history.items():
+            yield f"history/{name}", of(("history", name), _history, history)
+        yield "events", of("events", _events, overview.events)
+        yield "troubles", of("troubles", list, overview.troubles)
 
 
 def sections(overview: Overview) -> dict[str, object]:
     """Give the sections of a single overview."""
     return Sections().of(overview)
+
+
+def _broker(broker: Broker) -> dict[str, object]:
+    return broker._asdict() | {"since": _time(broker.since), "denied": list(broker.denied)}
+
+
+def _node(node: Node) -> dict[str, object]:
+    return node._asdict() | {
+        "light": None if node.light is None else _light(node.light),
+        "faults": [_fault(fault) for fault in node.faults],
+        "started_at": _time(node.started_at),
+        "strips": list(node.strips),
+        "boards": list(node.boards),
+    }
+
+
+def _light(light: LightState) -> dict[str, object]:
+    return {"state": "ON" if light.on else "OFF", "brightness": light.brightness, "effect": light.effect}
+
+
+def _fault(fault: Fault) -> dict[str, object]:
+    return fault._asdict() | {"since": _time(fault.since), "retry_at": _time(fault.retry_at)}
+
+
+def _strip(strip: Strip) -> dict[str, object]:
+    return strip._asdict() | {
+        "boards": list(strip.boards),
+        "legend": [_legend_entry(entry) for entry in strip.legend],
+        "pixels": [_pixel(pixel) for pixel in strip.pixels],
+        "said": [_color(color) for color in strip.said],
+    }
+
+
+def _legend_entry(entry: LegendEntry) -> dict[str, object]:
+    return entry._asdict() | {"color": _color(entry.color)}
+
+
+def _pixel(pixel: Pixel) -> dict[str, object]:
+    return pixel._asdict() | {"color": _color(pixel.color), "first": [_ticket(ticket) for ticket in pixel.first]}
+
+
+@lru_cache(maxsize=CARDS)
+def _ticket(ticket: Ticket) -> dict[str, object]:
+    return ticket._asdict() | {"created": _time(ticket.created), "due": _time(ticket.due)}
+
+
+def _poller(poller: Poller) -> dict[str, object]:
+    return poller._asdict() | {
+        "boards": [_poller_board(board) for board in poller.boards],
+        "started_at": _time(poller.started_at),
+    }
+
+
+def _poller_board(board: PollerBoard) -> dict[str, object]:
+    return board._asdict() | {"checked_at": _time(board.checked_at), "next_poll_at": _time(board.next_poll_at)}
+
+
+def _board(board: Board) -> dict[str, object]:
+    return board._asdict() | {
+        "statuses": [status._asdict() for status in board.statuses],
+        "at": _time(board.at),
+        "valid_until": _time(board.valid_until),
+    }
+
+
+def _history(history: History) -> dict[str, object]:
+    return {
+        "at": [round(at, 1) for at in history.at],
+        "statuses": {name: list(row) for name, row in history.statuses.items()},
+        "overdue": list(history.overdue),
+    }
+
+
+def _events(events: tuple[Event, ...]) -> list[dict[str, object]]:
+    return [_event(event) for event in events]
+
+
+def _event(event: Event) -> dict[str, object]:
+    renamed = {("from" if name == "before" else name): value for name, value in event._asdict().items()}
+    return renamed | {"at": _time(event.at)}
+
+
+def _color(color: Color) -> str:
+    return bytes(color).hex()
+
+
+def _time(seconds: float | None) -> str | None:
+    return None if seconds is None else wire.format_time(seconds)

@@ -1,6 +1,6 @@
 """Layout: which pixel shows what, before anything moves: groups in the order of the looks, scaled where too many."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from apimon_node.picture.effects import Effect
@@ -26,17 +26,25 @@ class Picture(NamedTuple):
 
 def lay_out(groups: Sequence[Group], pixels: int, overdue_effect: Effect) -> Picture:
     """Draw groups on a strip of `pixels`, from pixel 0 upwards, the overdue ones of each group last."""
-    total = sum(group.tickets for group in groups)
     row: list[Pixel] = []
-    for group, share in zip(groups, shares([group.tickets for group in groups], pixels), strict=True):
-        if not share:
-            continue
-        late = _ceil_div(group.overdue * share, group.tickets)
-        for overdue, number in ((False, share - late), (True, late)):
-            effect = group.look.effect_of(overdue=overdue, overdue_effect=overdue_effect)
-            row += [Pixel(group.look.color, effect, group.look.always)] * number
+    for at, overdue, number in runs(groups, pixels):
+        look = groups[at].look
+        effect = look.effect_of(overdue=overdue, overdue_effect=overdue_effect)
+        row += [Pixel(look.color, effect, look.always)] * number
     row += [Pixel()] * (pixels - len(row))
-    return Picture(tuple(row), overflow=total > pixels)
+    return Picture(tuple(row), overflow=sum(group.tickets for group in groups) > pixels)
+
+
+def runs(groups: Sequence[Group], pixels: int) -> Iterator[tuple[int, bool, int]]:
+    """Give each run of like pixels, in order: the place of its group, whether for overdue tickets, how many there are.
+
+    A group with a pixel for its overdue tickets alone has one run.
+    """
+    for at, share in enumerate(shares([group.tickets for group in groups], pixels)):
+        late = _ceil_div(groups[at].overdue * share, groups[at].tickets) if share else 0
+        for overdue, number in ((False, share - late), (True, late)):
+            if number:
+                yield at, overdue, number
 
 
 def shares(counts: Sequence[int], pixels: int) -> list[int]:

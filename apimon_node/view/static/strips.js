@@ -61,7 +61,7 @@ function notes(strip) {
   else told.push(`Brightness ${Math.round(strip.brightness * 100)} %.`);
   if (strip.overflow) told.push("There are more tickets than pixels: numbers are scaled, and the last pixel pulses white.");
   if (strip.limited) told.push("It is dimmed to stay within its current.");
-  if (typeof strip.milliamps === "number") told.push(`It draws about ${strip.milliamps} mA.`);
+  if (strip.milliamps > 0) told.push(`It draws about ${strip.milliamps} mA.`);
   if (!strip.matched) told.push("What it shows differs just now from what the boards say, so that no tickets are known behind its pixels.");
   return told;
 }

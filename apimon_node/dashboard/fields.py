@@ -1,0 +1,127 @@
+"""The fields of a message: what must be there raises PayloadError where it is not, other things are left out. Pure."""
+
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import TypeVar
+
+from apimon_node import wire
+from apimon_node.dashboard import words
+from apimon_node.errors import PayloadError
+from apimon_node.picture.looks import Color
+
+MOST = 200
+"""Nodes, strips, pollers, boards, and looks of a strip; more of them are left out."""
+
+COLOR_DIGITS = 6
+
+E = TypeVar("E", bound=Enum)
+Fields = Mapping[str, object]
+
+
+def unexpected(path: str, expected: str, got: object) -> PayloadError:
+    """Make the error for a value at a place."""
+    return PayloadError(f"{path}: expected {expected}, got {wire.describe(got)}")
+
+
+def load(payload: bytes) -> Fields:
+    """Read a message that must be an object."""
+    raw = wire.load(payload)
+    if not isinstance(raw, dict):
+        raise PayloadError(f"expected an object, got {wire.describe(raw)}")
+    return raw
+
+
+def an_object(path: str, value: object) -> Fields:
+    """Give a value that must be an object."""
+    if not isinstance(value, dict):
+        raise unexpected(path, "an object", value)
+    return value
+
+
+def objects(value: object) -> list[Fields]:
+    """Give the objects of a list; nothing where it is none."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def named(value: object) -> Iterator[tuple[str, Fields]]:
+    """Give what is an object and has an id, in the order of the ids, as many as we take."""
+    pairs = sorted(value.items()) if isinstance(value, dict) else []
+    fit = [(name, item) for name, item in pairs if words.ID.fullmatch(name) and isinstance(item, dict)]
+    yield from fit[:MOST]
+
+
+def items(raw: Fields, key: str, most: int) -> list[object]:
+    """Give a list that must be there, and not too long."""
+    value = raw.get(key)
+    if not isinstance(value, list) or len(value) > most:
+        raise unexpected(key, f"a list of at most {most}", value)
+    return value
+
+
+def identifier(path: str, value: object) -> str:
+    """Give a value that must be an id."""
+    if not isinstance(value, str) or not words.ID.fullmatch(value):
+        raise unexpected(path, "an id", value)
+    return value
+
+
+def number(raw: Fields, key: str, least: float, most: float) -> float:
+    """Give a number that must be there, within bounds."""
+    value = raw.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise unexpected(key, f"{least:g} to {most:g}", value)
+    return value
+
+
+def one_of(kind: type[E], path: str, value: object) -> E:
+    """Give a word that must be one of a kind."""
+    try:
+        return kind(value)
+    except ValueError:
+        raise unexpected(path, " or ".join(str(item.value) for item in kind), value) from None
+
+
+def color(value: object) -> Color:
+    """Give a colour that must be one."""
+    if not isinstance(value, str) or len(value) != COLOR_DIGITS or not value.isascii():
+        raise unexpected("a colour", "six digits such as ff0000", value)
+    try:
+        red, green, blue = bytes.fromhex(value)
+    except ValueError:
+        raise unexpected("a colour", "six digits such as ff0000", value) from None
+    return red, green, blue
+
+
+def required(raw: Fields, key: str, most: int = words.MOST) -> str:
+    """Give a text that must be there, fit for a line."""
+    value = text(raw, key, most)
+    if not value:
+        raise unexpected(key, "text", raw.get(key))
+    return value
+
+
+def text(raw: Fields, key: str, most: int = words.MOST) -> str | None:
+    """Give a text, fit for a line; None where it is none."""
+    value = raw.get(key)
+    return words.line(value, most) if isinstance(value, str) else None
+
+
+def moment(raw: Fields, key: str) -> float | None:
+    """Give a time, as seconds since 1970; None where it is none."""
+    value = raw.get(key)
+    try:
+        return wire.parse_time(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def whole(raw: Fields, key: str) -> int | None:
+    """Give a number from 0 upwards; None where it is none."""
+    value = raw.get(key)
+    return value if type(value) is int and value >= 0 else None
+
+
+def link(raw: Fields, key: str) -> str | None:
+    """Give an address that may be followed; None where it is none."""
+    value = raw.get(key)
+    return words.address(value) if isinstance(value, str) else None

@@ -1,0 +1,35 @@
+"""Nodes and pollers as people read them: what they have said of themselves, put together. Pure."""
+
+from apimon_node.dashboard.overview import Node, Poller
+from apimon_node.dashboard.payloads import NodeStatus, PollerStatus
+from apimon_node.picture.scene import LightState
+
+
+def node(
+    name: str,
+    online: bool | None,  # noqa: FBT001 - inputs of a memo have no names
+    status: NodeStatus | None,
+    light: LightState | None,
+    strips: tuple[str, ...],
+    boards: tuple[str, ...],
+) -> Node:
+    """Give a node. `strips` and `boards` are those that are known of it without its status."""
+    if status is None:
+        return Node(name, online, light=light, strips=strips, boards=boards)
+    return Node(
+        name,
+        online,
+        status.state,
+        light,
+        status.quiet,
+        status.faults,
+        status.version,
+        status.started_at,
+        strips,
+        status.boards,
+    )
+
+
+def poller(name: str, online: bool | None, status: PollerStatus) -> Poller:  # noqa: FBT001 - as above
+    """Give a poller."""
+    return Poller(name, online, status.boards, status.version, status.started_at)
