@@ -17,11 +17,13 @@ demo: .venv/demo-is-ready
 test: .venv/dev-is-ready
 	@scripts/need mosquitto mosquitto
 	@scripts/need strace strace
+	@scripts/need chromium chromium
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 check: .venv/dev-is-ready
 	@scripts/need mosquitto mosquitto
 	@scripts/need strace strace
+	@scripts/need chromium chromium
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
