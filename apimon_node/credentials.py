@@ -10,13 +10,18 @@ def read(name: str, file: Path | None) -> str | None:
     """Give the secret `name` (as `mqtt-password`), or None where there is none.
 
     It is the content of `file` where the configuration names one; else of the systemd credential of that name; else
-    of the variable APIMON_<NAME>. A newline at the end does not count. Raises ConfigError where a file can't be read.
+    of the variable APIMON_<NAME>. A newline at the end does not count, nor does a credential with nothing else: it
+    stands for a file that is not there (systemd/README.md). Raises ConfigError where a file can't be read.
     """
+    if file is not None:
+        return _text(name, file)
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
-    if file is None and directory and (Path(directory) / name).exists():
-        file = Path(directory) / name
-    if file is None:
-        return os.environ.get("APIMON_" + name.upper().replace("-", "_"))
+    if directory and (Path(directory) / name).exists() and (secret := _text(name, Path(directory) / name)):
+        return secret
+    return os.environ.get("APIMON_" + name.upper().replace("-", "_"))
+
+
+def _text(name: str, file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
     except (OSError, UnicodeDecodeError) as err:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -81,23 +81,26 @@ class Observer:
 
     def __init__(
         self,
-        port: int,
+        port: int | Path,
         *topics: str,
         protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv5,
         account: tuple[str, str] | None = None,
     ) -> None:
-        """`account` is a user and a password."""
+        """`port` is one of the loopback address, or a broker's socket file; `account` is a user and a password."""
         self.messages: list[tuple[str, bytes, bool]] = []
         self.latest: dict[str, bytes] = {}
         name = f"observer-{secrets.token_hex(4)}"  # amqtt takes all clients without a name for one
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=protocol)
+        transport: Literal["tcp", "unix"] = "unix" if isinstance(port, Path) else "tcp"
+        version = CallbackAPIVersion.VERSION2
+        self._client = paho.Client(version, client_id=name, protocol=protocol, transport=transport)
         if account is not None:
             self._client.username_pw_set(*account)
         self._client.on_connect = lambda client, *_: client.subscribe([(topic, 1) for topic in topics or ("apimon/#",)])
         self._subscribed = threading.Event()
         self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.on_message = self._on_message
-        self._client.connect("127.0.0.1", port)
+        where = (str(port), 1) if isinstance(port, Path) else ("127.0.0.1", port)  # paho wants a port of a file too
+        self._client.connect(*where)
         self._client.loop_start()
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:

@@ -141,18 +141,18 @@ class FakePi:
         self._state.gpu_limit = size
 
 
-def library() -> Path:
-    """Build the library, once for each version of its source; tests that run in parallel may meet here."""
+def library(source: Path = SOURCE) -> Path:
+    """Build a library, once for each version of its source; tests that run in parallel may meet here."""
     compiler = shutil.which(COMPILER[0])
     assert compiler, "gcc is missing: make test installs it"
-    name = hashlib.sha256(SOURCE.read_bytes() + " ".join(COMPILER).encode()).hexdigest()[:16]
+    name = hashlib.sha256(source.read_bytes() + " ".join(COMPILER).encode()).hexdigest()[:16]
     folder = Path(tempfile.gettempdir()) / f"apimon-shim-{os.getuid()}"
     folder.mkdir(mode=0o755, exist_ok=True)
     built = folder / f"{name}.so"
     if not built.exists():
         with tempfile.NamedTemporaryFile(dir=folder, suffix=".so", delete=False) as file:
             draft = Path(file.name)
-        subprocess.run([compiler, *COMPILER[1:], "-o", str(draft), str(SOURCE), "-ldl"], check=True)
+        subprocess.run([compiler, *COMPILER[1:], "-o", str(draft), str(source), "-ldl"], check=True)
         draft.chmod(0o755)
         draft.replace(built)
     return built

@@ -104,7 +104,8 @@ strip.spi        | errors strip.driver strip.encoding                           
 strip.child      |                                                            | os signal struct sys _rpi_ws281x
 strip.codes      | errors strip.child                                         |
 strip.ws281x     | errors strip.child strip.codes strip.driver                | os pathlib signal socket subprocess sys time
-strip.serve      | errors service strip.child strip.ws281x                    | logging os pathlib pwd select signal socket struct subprocess time
+strip.users      |                                                            | json os pathlib pwd socket
+strip.serve      | errors service strip.child strip.users strip.ws281x        | logging os pathlib select signal socket struct subprocess time
 strip.drivers    | settings extras strip.*                                    | importlib os
 extras           | errors                                                     | importlib
 background       |                                                            | select socket threading

@@ -58,6 +58,16 @@ def test_the_file_comes_first_then_the_credential_then_the_environment(
     assert credentials.read(NAME, file) == "from the file"
 
 
+@pytest.mark.parametrize("content", ["", "\n", "\r\n"])
+def test_a_credential_with_nothing_in_it_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
+    (tmp_path / NAME).write_text(content)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert credentials.read(NAME, None) is None
+
+    monkeypatch.setenv("APIMON_MQTT_PASSWORD", "from the environment")
+    assert credentials.read(NAME, None) == "from the environment"
+
+
 def test_a_new_secret_in_the_file_is_noticed(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text("old")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from parts import PATIENCE, wait_until
-from rigs import BLUE, DARK, GREEN, LIBRARY, PIXELS, RED, answer, letters, strip_service
+from rigs import BLUE, DARK, GREEN, LIBRARY, PIXELS, RED, answer, environment, letters, strip_service
 from shim import FakePi, Fault
 
 from apimon_node.errors import StripError
@@ -258,6 +258,21 @@ def test_systemd_can_pass_the_socket(tmp_path: Path, pi: FakePi) -> None:
         process.terminate()
         assert process.wait(PATIENCE) == 0
     assert path.exists()  # it is systemd's
+
+
+def test_a_systemd_with_a_watchdog_hears_of_it_and_clients_are_served(tmp_path: Path, pi: FakePi) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(PATIENCE)
+        with (
+            environment("NOTIFY_SOCKET", str(tmp_path / "notify")),
+            environment("WATCHDOG_USEC", "60000000"),
+            strip_service(tmp_path, pi) as path,
+        ):
+            next_client_works(path, pi)
+        heard = [systemd.recv(100) for _ in range(3)]
+
+    assert heard == [b"READY=1", b"WATCHDOG=1", b"STOPPING=1"]
 
 
 def test_without_any_socket_it_says_so() -> None:

@@ -7,7 +7,6 @@ time. The service reads nothing of what clients say: it checks who they are, and
 import logging
 import math
 import os
-import pwd
 import select
 import signal
 import socket
@@ -21,6 +20,7 @@ from pathlib import Path
 from apimon_node.errors import StripError
 from apimon_node.service import Service
 from apimon_node.strip import child
+from apimon_node.strip.users import names
 from apimon_node.strip.ws281x import command
 
 log = logging.getLogger("apimon_node")
@@ -114,7 +114,7 @@ class StripService:
             until = min(until, client.kill_at)
             if not self._leaving:
                 poll.register(client.connection, select.POLLRDHUP)
-        timeout = None if until == math.inf else max(0, math.ceil(1000 * (until - time.monotonic())))
+        timeout = None if until == math.inf else math.ceil(1000 * max(0.0, until - time.monotonic()))
         ready = {file for file, _ in poll.poll(timeout)}
         if client is not None:
             self._attend(client, ready)
@@ -168,10 +168,8 @@ class StripService:
                 log.warning("no process for the strip: %s", err.strerror)
 
     def _allowed(self, uid: int) -> bool:
-        names = {str(uid)}
-        with suppress(KeyError):
-            names.add(pwd.getpwuid(uid).pw_name)  # asked each time: systemd gives out users as it starts services
-        return uid in (0, os.geteuid()) or not names.isdisjoint(self._users)
+        # Asked each time: systemd gives out users as it starts services.
+        return uid in (0, os.geteuid()) or not names(uid).isdisjoint(self._users)
 
 
 def _uid(connection: socket.socket) -> int:
