@@ -9,20 +9,22 @@ COVERAGE := 99
 # Tests wait for other processes more than they work.
 WORKERS := $(shell expr 2 \* $$(nproc))
 
-.PHONY: demo test check bench clean
+.PHONY: demo tools test check bench clean
 
 demo: .venv/demo-is-ready
 	@$(BIN)/apimon-node demo
 
-test: .venv/dev-is-ready
+# The programs that the tests run, beside Python.
+tools:
 	@scripts/need mosquitto mosquitto
-	@scripts/need strace strace
-	$(BIN)/python -m pytest -n $(WORKERS)
-
-check: .venv/dev-is-ready
-	@scripts/need mosquitto mosquitto
+	@scripts/need chromium chromium
 	@scripts/need strace strace
 	@scripts/need systemd-analyze systemd
+
+test: .venv/dev-is-ready tools
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+check: .venv/dev-is-ready tools
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -31,8 +33,7 @@ check: .venv/dev-is-ready
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --fail-under=$(COVERAGE)
 
-bench: .venv/dev-is-ready
-	@scripts/need mosquitto mosquitto
+bench: .venv/dev-is-ready tools
 	@scripts/need mosquitto_sub mosquitto-clients
 	$(BIN)/python bench/run.py
 

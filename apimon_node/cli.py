@@ -164,6 +164,16 @@ def _strip(args: argparse.Namespace) -> None:
     serve(args.socket, args.user, library())
 
 
+def _view(args: argparse.Namespace) -> None:
+    from apimon_node import extras  # noqa: PLC0415 - as above
+    from apimon_node.view import address  # noqa: PLC0415 - as above
+
+    extras.need("view", "starlette", "uvicorn")
+    from apimon_node.view.app import run_view  # noqa: PLC0415 - it needs what the line above looks for
+
+    run_view(_settings(args), address.parse(args.listen), args.name, lambda url: print(url, flush=True))
+
+
 def _demo(args: argparse.Namespace) -> None:
     from apimon_node.demo.demo import run  # noqa: PLC0415 - as above
 
@@ -267,6 +277,7 @@ def _parser() -> argparse.ArgumentParser:
         "--home-assistant", action="append", default=[], metavar="NAME", help="the user that Home Assistant signs in as"
     )
     acl.set_defaults(run=_acl)
+    _add_view(commands, common)
     text = "be a strip service: drive ws281x, as root, for a node that is not"
     strip = commands.add_parser("strip", parents=[logged], help=text, description=text)
     strip.add_argument("--socket", type=Path, metavar="PATH", help="where to listen, unless systemd passes a socket")
@@ -292,6 +303,25 @@ def _add_preview(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     preview.add_argument("--output", type=Path, metavar="FILE.svg", help="default: standard output")
     preview.set_defaults(run=_preview)
+
+
+def _add_view(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", common: argparse.ArgumentParser) -> None:
+    text = "serve a page that shows all strips, boards and faults, live"
+    view = commands.add_parser("view", parents=[common], help=text, description=text)
+    view.add_argument(
+        "--listen",
+        default="127.0.0.1:8765",
+        metavar="HOST:PORT",
+        help="default: 127.0.0.1:8765, for this machine alone; port 0 takes one that is free",
+    )
+    view.add_argument(
+        "--name",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name by which browsers reach it, such as a proxy's",
+    )
+    view.set_defaults(run=_view)
 
 
 def _add_discovery(

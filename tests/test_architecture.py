@@ -91,6 +91,10 @@ dashboard.nodes  | picture.scene dashboard.overview dashboard.payloads        |
 dashboard.heard  | errors instant light mqtt.inbox mqtt.messages mqtt.topics tickets.snapshot dashboard.fields dashboard.overview dashboard.payloads dashboard.words |
 dashboard.fleet  | instant mqtt.messages picture.looks picture.scene tickets.snapshot dashboard.words dashboard.boards dashboard.fields dashboard.heard dashboard.history dashboard.memo dashboard.nodes dashboard.overview dashboard.payloads dashboard.pixels |
 dashboard.sections | wire picture.looks picture.scene dashboard.boards dashboard.memo dashboard.overview |
+view.address     | errors                                                     | ipaddress
+view.feed        | wire                                                       | asyncio
+view.server      | errors background view.address view.feed                   | asyncio pathlib socket starlette uvicorn
+view.app         | wire app service settings mqtt.link dashboard.fleet dashboard.sections view.address view.feed view.server | logging os socket
 
 acl              | errors instant settings node mqtt.topics mqtt.home_assistant poller.poller |
 
@@ -142,7 +146,7 @@ install.change   | errors install.edge install.host install.places install.relea
 install.commands | errors config install.*                                    | fcntl os pathlib sys
 install.cli      | errors install.change install.commands install.edge        | argparse sys
 
-cli              | acl preview errors config logs settings values wire app install.cli poller.app explain tickets.snapshot mqtt.messages mqtt.topics mqtt.home_assistant mqtt.home_assistant_node mqtt.home_assistant_poller demo.demo doctor checks strip.drivers strip.serve watch.app | argparse logging os pathlib sys time
+cli              | acl preview errors config logs settings values wire app install.cli poller.app explain tickets.snapshot mqtt.messages mqtt.topics mqtt.home_assistant mqtt.home_assistant_node mqtt.home_assistant_poller demo.demo doctor checks strip.drivers strip.serve watch.app extras view.address view.app | argparse logging os pathlib sys time
 watch.drawing    | dashboard.overview instant picture.effects picture.looks strip.terminal | datetime rich
 watch.app        | app dashboard.fleet dashboard.overview instant service settings watch.drawing | os rich
 __main__         | cli                                                        | sys
@@ -270,6 +274,8 @@ OWNERS = {
     "webcolors": {"values"},
     "rich": {"strip.terminal", "watch.*", "demo.*"},
     "amqtt": {"demo.*"},
+    "starlette": {"view.server"},
+    "uvicorn": {"view.server"},
     "_rpi_ws281x": {"strip.child"},
 }
 
@@ -438,8 +444,8 @@ def test_what_is_raised_is_of_that_root_or_a_bug() -> None:
     ("module", "absent"),
     [
         ("node", {"jira", "requests", "rich", "amqtt", "paho", "yaml"}),
-        ("app", {"jira", "requests", "rich", "amqtt", "yaml", "webcolors", "dataclasses", "subprocess"}),
-        ("cli", {"jira", "requests", "rich", "amqtt", "paho"}),
+        ("app", {"jira", "requests", "rich", "amqtt", "yaml", "webcolors", "dataclasses", "subprocess", "asyncio"}),
+        ("cli", {"jira", "requests", "rich", "amqtt", "paho", "starlette", "uvicorn", "asyncio"}),
         ("config", {"jira", "requests", "rich", "amqtt", "paho", "webcolors", "dataclasses"}),
         ("poller.poller", {"jira", "requests", "rich", "amqtt", "paho", "yaml"}),
         ("dashboard.sections", {"jira", "requests", "rich", "amqtt", "paho", "yaml"}),

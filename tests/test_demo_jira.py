@@ -4,7 +4,7 @@ import json
 import socket
 from collections.abc import Iterator
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import pytest
@@ -314,3 +314,21 @@ def test_a_connection_that_says_nothing_does_not_hold_up_its_end(monkeypatch: py
             server.stop()
             silent.settimeout(0)  # the end has come already
             assert silent.recv(1) == b""
+
+
+def test_whoever_follows_a_link_sees_the_ticket_as_text(site: Site, data_center: JiraServer) -> None:
+    issue = site.create("<b>Printer</b> & co", NOON, priority="High", assignee="Ada")
+    with urlopen(f"{data_center.url}/browse/{issue.key}") as answer:
+        page = answer.read().decode()
+
+    assert f"<h1>{issue.key}: &lt;b&gt;Printer&lt;/b&gt; &amp; co</h1>" in page
+    assert "<p>Open, priority High, assigned to Ada.</p>" in page
+
+
+def test_a_link_to_a_ticket_that_is_gone_says_so(data_center: JiraServer) -> None:
+    with pytest.raises(HTTPError) as refused:
+        urlopen(f"{data_center.url}/browse/OPS-4711%3Ci%3E")
+
+    assert refused.value.code == 404
+    assert "There is no ticket OPS-4711%3Ci%3E" in refused.value.read().decode()
+    refused.value.close()

@@ -5,15 +5,14 @@ us; all else is what runs on a wall.
 """
 
 import random
-import select
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from apimon_node import config, extras
 from apimon_node.demo import broker
@@ -25,9 +24,10 @@ from apimon_node.demo.processes import DemoError, Processes
 from apimon_node.demo.site import Site
 from apimon_node.demo.strip import Strip
 from apimon_node.demo.tour import Tour
-from apimon_node.mqtt.link import Waitable
 from apimon_node.service import Service
-from apimon_node.settings import Settings
+
+if TYPE_CHECKING:
+    from apimon_node.view.app import View
 
 STEP = 2.0
 """Seconds between two things that happen on the board."""
@@ -60,47 +60,20 @@ boards:
 
 HEAD = """\
 A broker ({broker}), a Jira that lives, a poller and a node run on this machine. Ctrl-C ends them all.
-Red is Open, magenta In Progress, blue Review; what pulses is overdue. See what the others see:
+Red is Open, magenta In Progress, blue Review; what pulses is overdue. See it in a browser, and break it there:
+    {url}
+See what the others see:
     mosquitto_sub -h 127.0.0.1 -p {port} -t 'apimon/#' -v
 """
 
-PAGE = """\
-Or in a browser, and break it there:
-    {url}
-"""
 
-
-class View(Protocol):
-    """Where else the demo is shown, and its buttons are pressed. It sleeps for the demo."""
-
-    @property
-    def url(self) -> str:
-        """Give its address, for people; empty where there is none."""
-        ...
-
-    def turn(self, until: float, *others: Waitable) -> None:
-        """Sleep until something is to be done, one of `others` is readable, or `until` (monotonic seconds) comes."""
-        ...
-
-
-OpenView = Callable[[Settings, Tour], AbstractContextManager[View]]
-"""Makes a view of the demo's broker."""
-
-
-class NoView:
-    """The terminal is enough."""
-
-    url = ""
-
-    def turn(self, until: float, *others: Waitable) -> None:
-        """Sleep."""
-        select.select(others, [], [], max(0, until - time.monotonic()))
-
-
-def run(seconds: float | None = None, open_view: OpenView = lambda *_: nullcontext(NoView())) -> None:
+def run(seconds: float | None = None) -> None:
     """Run the demo until Ctrl-C, or for so many seconds. Raises DemoError where one of its processes ends."""
     mosquitto = broker.find_mosquitto()
-    extras.need("demo", "jira", *([] if mosquitto else ["amqtt"]))
+    extras.need("demo", "jira", "starlette", "uvicorn", *([] if mosquitto else ["amqtt"]))
+    from apimon_node.view.address import Address  # noqa: PLC0415 - they need what the line above looks for
+    from apimon_node.view.app import View  # noqa: PLC0415 - as above
+
     until = time.monotonic() + (float("inf") if seconds is None else seconds)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="apimon-demo-")))
@@ -112,10 +85,9 @@ def run(seconds: float | None = None, open_view: OpenView = lambda *_: nullconte
         settings, _ = config.load(file)
         broker.wait_for(port, parts.start_broker())
         tour = stack.enter_context(Tour(buttons(parts)))
-        view = stack.enter_context(open_view(settings, tour))
+        view = stack.enter_context(View(settings, Address(port=0), tour=tour))
         picture = stack.enter_context(Picture())
-        head = HEAD.format(broker="mosquitto" if mosquitto else "amqtt", port=port)
-        picture.head(head + PAGE.format(url=view.url) if view.url else head)
+        picture.head(HEAD.format(broker="mosquitto" if mosquitto else "amqtt", port=port, url=view.url))
         _start(parts, file, folder / SOCKET)
         _play(parts, tour, picture, service, view, until)
 
@@ -153,7 +125,7 @@ def _start(parts: Parts, file: Path, socket: Path) -> None:
     processes.start("node", _apimon("run", "--config", file))
 
 
-def _play(parts: Parts, tour: Tour, picture: Picture, service: Service, view: View, until: float) -> None:
+def _play(parts: Parts, tour: Tour, picture: Picture, service: Service, view: "View", until: float) -> None:
     """Let things happen on the board, draw what is on the strip, and do what is pressed."""
     step_at = time.monotonic() + STEP
     while not service.stopping and time.monotonic() < until:

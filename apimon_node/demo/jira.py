@@ -18,6 +18,7 @@ from typing import Self
 
 from apimon_node.demo import cloud, data_center, signin
 from apimon_node.demo.api import NOTHING_HERE, Call
+from apimon_node.demo.browse import PATH, browse
 from apimon_node.demo.exchange import JSON, Answer, Request, as_error
 from apimon_node.demo.faults import (
     HTML,
@@ -169,6 +170,8 @@ class JiraServer:
             return self.oauth.answer(request, authorization, now)
         if not request.path.startswith(f"{self.prefix}/"):
             return NOTHING_HERE
+        if request.path.startswith(page := self.prefix + PATH):
+            return browse(self.site, request.path.removeprefix(page))
         gateway = self.cloud and bool(self.prefix)
         if not signin.admits(authorization, self.account, self.oauth, now, cloud=self.cloud, gateway=gateway):
             return signin.refusal(cloud=self.cloud)
