@@ -13,7 +13,7 @@ from pathlib import Path
 
 from apimon_node import cli, config, credentials, doctor, extras
 from apimon_node.checks import AUDIO, CONFIG, I2S, MEM, VCIO, Boot, Device, Level, Machine, Pi, check_strips
-from apimon_node.errors import ApimonError, Failure, JiraError, StripError
+from apimon_node.errors import ApimonError, StripError
 from apimon_node.install import commands, source
 from apimon_node.install.host import ROLES, Host, obstacle, remarks
 from apimon_node.install.pip import REASONS
@@ -65,7 +65,9 @@ def said(*calls: Callable[[], object]) -> list[str]:
 
 def of_the_broker() -> Iterator[str]:
     reasons = [*broker.REASONS, "Server busy"]
-    yield from (say(mqtt, reason, ID) for say in (broker.refused, broker.ended) for mqtt in (HOST, USER) for reason in reasons)
+    yield from (
+        say(mqtt, reason, ID) for say in (broker.refused, broker.ended) for mqtt in (HOST, USER) for reason in reasons
+    )
     yield from (broker.unanswered(HOST, first) for first in (b"", broker.TLS_ALERT, broker.HTTP, broker.CONNACK))
     yield from (broker.unanswered(mqtt, b"") for mqtt in (TLS, OURS))
     yield broker.lost_again(HOST, ID)
@@ -83,7 +85,9 @@ def of_the_broker() -> Iterator[str]:
     yield from (broker.file(key, "x.pem", "cannot be read: Permission denied") for key in files)
     yield from (broker.file("key_file", "x.key", text) for text in (broker.ENCRYPTED, broker.MISMATCH))
     codes = [broker.EXPIRED, broker.NOT_YET_VALID, *broker.NAMES, *broker.UNKNOWN_CA, 7]
-    yield from (broker.certificate(mqtt, code, "certificate signature failure", 0) for mqtt in (TLS, CA) for code in codes)
+    yield from (
+        broker.certificate(mqtt, code, "certificate signature failure", 0) for mqtt in (TLS, CA) for code in codes
+    )
     alerts = (*broker.WANTED, *broker.NO_TLS, "SSLV3_ALERT_CERTIFICATE_EXPIRED", "NO_PROTOCOLS_AVAILABLE")
     yield from (broker.tls(mqtt, reason) for mqtt in (TLS, OURS) for reason in alerts)
 
@@ -145,7 +149,7 @@ class Peer:
 
     def __init__(self, *, ends: bool = True) -> None:
         self.socket, self.theirs = socket.socketpair()
-        self.socket.setblocking(False)
+        self.socket.setblocking(False)  # noqa: FBT003 - Python asks for it
         self._ends = ends
 
     def last_words(self) -> str:
@@ -253,14 +257,31 @@ GROUPS = ("", "spi", "pi")
 MACHINES = [
     Machine(),
     *(Machine("Raspberry Pi", pi, "pi", groups=frozenset(["pi"]), boot=TXT) for pi in Pi if pi is not Pi.NONE),
-    *(Machine("Raspberry Pi", Pi.ZERO_W, "pi", boot=Boot(CONFIG, spi, audio)) for spi in (True, False) for audio in (True, False)),
     *(
-        Machine("Raspberry Pi", Pi.FOUR, "pi", groups=frozenset(["pi"]), devices=dict.fromkeys(names, Device(False, group)))
+        Machine("Raspberry Pi", Pi.ZERO_W, "pi", boot=Boot(CONFIG, spi, audio))
+        for spi in (True, False)
+        for audio in (True, False)
+    ),
+    *(
+        Machine(
+            "Raspberry Pi",
+            Pi.FOUR,
+            "pi",
+            groups=frozenset(["pi"]),
+            devices=dict.fromkeys(names, Device(allowed=False, group=group)),
+        )
         for names in (["/dev/spidev0.0", "/run/apimon/strip.sock"], ["/dev/spidev1.0", MEM, VCIO])
         for group in GROUPS
     ),
     Machine("Raspberry Pi", Pi.FOUR, "pi", boot=Boot(CONFIG, audio=False), modules=frozenset([AUDIO, I2S])),
-    Machine("Raspberry Pi", Pi.FOUR, "pi", boot=TXT, modules=frozenset([AUDIO]), devices={"/run/apimon/strip.sock": Device(True)}),
+    Machine(
+        "Raspberry Pi",
+        Pi.FOUR,
+        "pi",
+        boot=TXT,
+        modules=frozenset([AUDIO]),
+        devices={"/run/apimon/strip.sock": Device(allowed=True)},
+    ),
 ]
 STRIPS = (
     "driver: spi, pixels: 2000",
@@ -392,7 +413,9 @@ def of_doctor() -> Iterator[str]:
     found = [doctor._unreachable(broker.unreachable(HOST, NO_ROUTE[at]), "broker.example.com") for at in (0, 2)]
     found.append(doctor._unreachable("the broker did not answer within 10 s", "localhost"))
     found += [*doctor._check_node("node hallway", b"offline", None)]
-    found += [finding for status in STATUSES for finding in list(doctor._check_node("node hallway", b"online", status))[:1]]
+    found += [
+        finding for status in STATUSES for finding in list(doctor._check_node("node hallway", b"online", status))[:1]
+    ]
     tickets = (None, b"rubbish", EXPIRED % b"", FED)
     found += [doctor._check_board(board, payload, settings) for board in ("ops", "web") for payload in tickets]
     secret = settings.poller.jira
@@ -417,7 +440,13 @@ WELL = Host(root=True, writable=True, systemd=True, venv=True, free=20_000)
 
 
 def of_installation() -> Iterator[str]:
-    hosts = [WELL._replace(**{name: 0}) for name in ("root", "writable", "systemd", "venv", "free")]
+    hosts = [
+        WELL._replace(root=False),
+        WELL._replace(writable=False),
+        WELL._replace(systemd=False),
+        WELL._replace(venv=False),
+        WELL._replace(free=0),
+    ]
     yield from (obstacle(host, "apimon-node install", building=True) for host in hosts)
     machines = [WELL._replace(machine=Machine(pi=pi)) for pi in (Pi.NONE, Pi.FIVE, Pi.FOUR)]
     yield from (line for host in machines for words in ROLES for line in remarks(host, frozenset([words])))

@@ -88,9 +88,13 @@ def table(begin: str) -> list[list[str]]:
 
 def quoted(page: str) -> list[str]:
     """Give the messages that a page quotes: lines of its text blocks, and first cells of its tables of messages."""
-    lines = [line for block in re.findall(r"^```text\n(.*?)^```", page, re.M | re.S) for line in block.splitlines()]
-    tables = re.findall(r"^\| message \|.*?\n\n", page, re.M | re.S)
-    return lines + [cell for rows in tables for cell in re.findall(r"^\| `(.*?)` \|", rows, re.M)]
+    lines = [
+        line
+        for block in re.findall(r"^```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+        for line in block.splitlines()
+    ]
+    tables = re.findall(r"^\| message \|.*?\n\n", page, re.MULTILINE | re.DOTALL)
+    return lines + [cell for rows in tables for cell in re.findall(r"^\| `(.*?)` \|", rows, re.MULTILINE)]
 
 
 def pattern(quotation: str) -> re.Pattern[str]:
@@ -204,7 +208,7 @@ def test_every_state_of_a_poller_has_its_row_with_what_to_do() -> None:
 
 def test_every_state_of_a_poller_has_its_messages() -> None:
     jira = PAGE.partition("\n## Jira\n")[2].partition("\n### ")[0]
-    found = re.findall(r"^`(\w+)`:\n\n```text\n(.*?)^```", jira, re.M | re.S)
+    found = re.findall(r"^`(\w+)`:\n\n```text\n(.*?)^```", jira, re.MULTILINE | re.DOTALL)
     states = {state: block.splitlines() for state, block in found}
 
     assert [*states] == [state for state in JiraState if state is not JiraState.OK]
