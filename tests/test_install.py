@@ -1,6 +1,8 @@
 """What has to be done on a machine to have the program there: planned from values, nothing touched."""
 
 import re
+import runpy
+import sys
 from pathlib import Path
 
 import pytest
@@ -326,7 +328,7 @@ def test_files_of_others_are_no_units_of_ours(path: str) -> None:
         (FRESH._replace(writable=False), "the root file system is read-only: sudo mount -o remount,rw /"),
         (FRESH._replace(systemd=False), "systemd does not run here: start `apimon-node run`"),
         (FRESH._replace(venv=False), "python3-venv is missing: sudo apt-get install python3-venv"),
-        (FRESH._replace(free=120), "120 MB are free below /opt, and a new release needs 200: remove something first"),
+        (FRESH._replace(free=120), "120 MB are free below /opt, and a new release needs 150: remove something first"),
     ],
 )
 def test_what_stands_in_the_way_is_said_in_one_line_with_what_to_do(host: Host, text: str) -> None:
@@ -521,6 +523,7 @@ RUNNING = FRESH._replace(
         "apimon-node.service": "active",
         "apimon-node@stairs.service": "activating",
         "apimon-poller.service": "inactive",
+        "apimon-node@attic.service": "failed",
         "apimon-strip.socket": "active",
         "apimon-strip.service": "active",
     },
@@ -539,7 +542,7 @@ def test_a_release_takes_over_in_an_order_that_always_leaves_one_to_run() -> Non
         "stop apimon-strip.service",
         "start apimon-strip.socket anew",
         "start apimon-node.service anew",
-        "start apimon-node@stairs.service anew, which do not run",
+        "start apimon-node@attic.service, apimon-node@stairs.service anew, which did not run",
         "see that apimon-node.service, apimon-strip.service, apimon-strip.socket run, and stay so",
     ]
     assert all(step.why and step.undo for step in [*steps, *keep(RUNNING)])
@@ -561,6 +564,7 @@ def test_a_service_that_tried_in_vain_before_need_not_run_afterwards() -> None:
 
     assert isinstance(stay, Stay)
     assert "apimon-node@stairs.service" not in stay.units
+    assert "apimon-node@attic.service" not in stay.units
     assert "apimon-poller.service" not in stay.units
 
 
@@ -591,6 +595,12 @@ def test_the_configurations_are_those_of_the_units() -> None:
 
 
 # Sources, and what pip says
+
+
+def test_a_python_that_is_too_old_is_told_before_anything_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 9, 2))
+    with pytest.raises(SystemExit, match=r"^apimon-node needs Python 3.11 or newer, and this is 3"):
+        runpy.run_module("apimon_node", run_name="__main__")
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ import pytest
 from parts import wait_until
 from toy_release import toy_wheel
 
+from apimon_node.cli import main
 from apimon_node.errors import ConfigError, InstallError
-from apimon_node.install import commands, edge, places, releases, source, systemd
+from apimon_node.install import commands, edge, pip, places, releases, source, systemd
 from apimon_node.install.change import Talk
 from apimon_node.install.cli import ask, say
 from apimon_node.install.edge import Edge, look
@@ -136,6 +137,7 @@ def test_a_fresh_machine_has_the_program_running_and_a_second_time_changes_nothi
     assert "dtparam=spi=on\ncore_freq=250\n" in pi.at("/boot/firmware/config.txt").read_text(encoding="utf-8")
     assert pi.at("/boot/firmware/config.txt.before-apimon").read_text(encoding="utf-8") == "dtparam=audio=on\n"
     assert str(pi.at(places.COMMAND).readlink()) == places.COMMAND_TARGET
+    assert pi.lines[-2] == "next        sudo reboot: the boot settings have changed"
     assert pi.lines[-1].startswith("next        edit /etc/apimon/config.yaml")
 
     pi.lines.clear()
@@ -270,6 +272,81 @@ def test_two_at_once_are_one_too_many(pi: Pi) -> None:
         pi.rollback()
 
 
+def test_the_release_that_runs_knows_where_it_comes_from_and_builds_nothing(
+    pi: Pi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pi.install()
+    monkeypatch.setattr(sys, "prefix", str(pi.at(places.release("1.0-1"))))
+    (wheel,) = pi.wheels.iterdir()
+    wheel.rename(wheel.with_name("elsewhere.whl"))
+    pi.lines.clear()
+
+    assert changed(pi, lambda: pi.install(None)) == set()
+    assert pi.lines[0] == f"already so  build a release from {wheel.as_uri()}"
+    with pytest.raises(InstallError, match=r"apimon_node-1.0-py3-none-any.whl, where this program came from, is gone"):
+        commands.upgrade(None, pi.edge, pi.talk, dry_run=False)
+
+
+def test_what_is_missing_and_what_is_left_to_do_is_said(pi: Pi) -> None:
+    pi.at("/etc/group").write_text("root:x:0:\n", encoding="utf-8")
+    commands.install(str(toy_wheel(pi.wheels, "1.0")), frozenset(["spi"]), pi.edge, pi.talk, dry_run=True)
+    assert pi.lines[0].startswith("note        there is no group spi")
+    pi.install("1.0", frozenset(["poller"]))
+
+    assert pi.lines[-1].startswith("next        put the secret for Jira into /etc/apimon/credentials")
+    assert releases.about(pi.edge.root, "1.0-1").roles == ("poller",)
+
+
+def test_a_dry_run_says_what_would_stand_in_the_way(pi: Pi) -> None:
+    pi.at("/run/systemd/system").rmdir()
+    commands.install(str(toy_wheel(pi.wheels, "1.0")), frozenset(), pi.edge, pi.talk, dry_run=True)
+
+    assert pi.lines[-1].startswith("note        systemd does not run here")
+
+
+def test_a_program_that_has_no_pip_makes_one_for_the_purpose(pi: Pi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(releases, "find_spec", lambda _name: None)
+    pi.install()
+
+    assert pi.runs() == "1.0"
+    assert not list(pi.at(places.release("1.0-1")).glob("bin/pip*"))
+
+
+def test_a_pip_that_hangs_is_given_up(pi: Pi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(releases, "PIP_TIMEOUT", 0.01)
+    with pytest.raises(InstallError, match=r"^cannot get the new release: it takes too long$"):
+        pi.install()
+
+
+def test_a_release_that_cannot_be_finished_is_none(pi: Pi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(releases, "RECORD", "no/such/folder")
+    with pytest.raises(InstallError, match=r"^cannot make release 1.0-1: No such file or directory$"):
+        pi.install()
+    assert releases.names(pi.edge.root) == []
+
+
+def test_a_program_knows_where_it_was_installed_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pip, "PACKAGE", "pytest")  # from an index
+    assert source.own() == "pytest"
+    monkeypatch.setattr(pip, "PACKAGE", "no-such-package")  # it was never installed
+    assert source.own() == source.PACKAGE.parent.as_uri()
+
+
+@pytest.mark.parametrize(
+    ("args", "codes"),
+    [
+        (["install", "--dry-run", "--with", "poller", "--yes"], {0}),
+        (["upgrade", "--dry-run"], {0, 1}),  # 1: nothing is installed
+        (["rollback", "--dry-run"], {0, 1}),
+        (["uninstall", "--dry-run", "--purge"], {0}),
+        (["install", "--dry-run", "--with", "pooler"], {2}),
+    ],
+)
+def test_the_commands_are_there(args: list[str], codes: set[int], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(args) in codes
+    assert "Traceback" not in capsys.readouterr().err
+
+
 # Upgrade and rollback
 
 
@@ -369,6 +446,7 @@ def test_whoever_interrupts_an_upgrade_has_the_old_version_back(pi: Pi) -> None:
         pi.fates()
         os.kill(os.getpid(), signal.SIGTERM)
 
+    before = signal.getsignal(signal.SIGTERM)
     thread = threading.Thread(target=interrupt)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
@@ -377,7 +455,7 @@ def test_whoever_interrupts_an_upgrade_has_the_old_version_back(pi: Pi) -> None:
 
     assert pi.runs() == "1.0"
     assert look(pi.edge).states[NODE_UNIT] == "active"
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_way_back_that_fails_too_is_told_and_is_gone_to_its_end(pi: Pi) -> None:
@@ -507,6 +585,14 @@ def test_a_systemd_that_does_not_answer_is_not_waited_for(pi: Pi, monkeypatch: p
     monkeypatch.setattr(systemd, "TIMEOUT", 0.01)
     with pytest.raises(InstallError, match=r"^systemctl stop x: no answer$"):
         systemd.systemctl("stop", "x")
+
+
+@pytest.mark.usefixtures("pi")
+def test_a_unit_that_comes_late_has_come() -> None:
+    late = threading.Timer(0.2, systemd.systemctl, ["start", "y.service"])
+    late.start()
+    systemd.stay(["y.service"], 0.1)
+    late.join()
 
 
 @pytest.mark.usefixtures("pi")

@@ -41,7 +41,7 @@ def install(named: str | None, wanted: frozenset[str], edge: Edge, talk: Talk, *
         steps = rest(look(edge), wish._replace(shipped=releases.shipped(edge.root, look(edge).current)))
         do_all(steps, edge, talk)
         do_all(started(steps), edge, talk)
-        for line in _next(host, wish):
+        for line in _next(host, look(edge), wish):
             talk.say(f"next        {line}")
 
 
@@ -178,9 +178,12 @@ def _build(host: Host, wish: Wanted, edge: Edge, talk: Talk, *, rebuild: bool = 
         take(host, name, edge, talk)
 
 
-def _next(host: Host, wish: Wanted) -> Iterator[str]:
+def _next(before: Host, host: Host, wish: Wanted) -> Iterator[str]:
     """Say what remains to be done by hand."""
-    if places.CONFIG not in host.files:
+    boot = (host.machine.boot.file, places.cmdline_of(host.machine.boot.file))
+    if any(before.files.get(path) != host.files.get(path) for path in boot):
+        yield "sudo reboot: the boot settings have changed"
+    if places.CONFIG not in before.files:
         yield f"edit {places.CONFIG}, then apimon-node check, and sudo systemctl restart 'apimon-*'"
-    if POLLER in wish.roles and not host.current:
+    if POLLER in wish.roles and not before.current:
         yield f"put the secret for Jira into {places.CREDENTIALS}, such as {places.CREDENTIALS}/jira-token"

@@ -11,7 +11,8 @@ from apimon_node.install.steps import Copy, Link, Remove, Stay, Step, Systemctl
 BACK = "apimon-node rollback"
 
 RUNNING = frozenset(["active", "reloading"])
-TRYING = frozenset(["activating"])
+TRYING = frozenset(["activating", "failed"])
+"""What somebody wants to run, and does not: it may be this very release that keeps it from that."""
 
 
 class Release(NamedTuple):
@@ -87,7 +88,7 @@ def restarts(host: Host) -> Iterator[Step]:
     if services := sorted(running - {STRIP_SOCKET_UNIT, STRIP_UNIT}):
         yield Step(f"start {', '.join(services)} anew", why, BACK, Systemctl(("restart", *services)))
     if services := sorted(trying - {STRIP_UNIT}):
-        what = f"start {', '.join(services)} anew, which do not run"
+        what = f"start {', '.join(services)} anew, which did not run"
         yield Step(what, why, BACK, Systemctl(("restart", "--no-block", *services)))
     if running:
         what = f"see that {', '.join(sorted(running))} run, and stay so"
