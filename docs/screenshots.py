@@ -43,7 +43,7 @@ poller:
 boards:
   - name: ops
     jql: project = OPS AND statusCategory != Done
-    overdue_after: {{Open: 122s, In Progress: 124s, Review: 3m}}
+    overdue_after: {{Open: 165s, In Progress: 175s, Review: 185s}}
 home_assistant: {{enabled: false}}
 """
 

@@ -206,6 +206,7 @@ def test_letters_are_shown_on_request_and_remembered(page: Page) -> None:
     assert page.evaluate(letter) == "none"
     page.get_by_role("button", name="Letters on the LEDs").click()
     assert page.evaluate(letter) == '"O"'
+    assert page.evaluate(letter.replace("content", "position")) == "absolute"  # on its LED, not above
     page.reload()
     page.wait_for_selector(".led")
 

@@ -100,7 +100,7 @@ def test_the_page_tells_that_the_broker_is_lost_and_comes_back_with_it(
 
         broker.kill()
         expect(page.locator("#banner")).to_contain_text("The broker cannot be reached.")
-        expect(page.locator("#faults")).to_contain_text("everybody comes back by himself")
+        expect(page.locator("#faults")).to_contain_text("all of them come back by themselves")
         broker.start()
         expect(page.locator("#banner")).to_be_hidden()
         with Observer(broker.port) as observer:
