@@ -85,7 +85,7 @@ dashboard.history | dashboard.boards dashboard.overview                        |
 dashboard.pixels | settings picture.effects picture.layout picture.looks picture.painting picture.scene tickets.snapshot dashboard.boards dashboard.overview dashboard.payloads |
 dashboard.nodes  | picture.scene dashboard.overview dashboard.payloads        |
 dashboard.heard  | errors instant light mqtt.inbox mqtt.messages mqtt.topics tickets.snapshot dashboard.fields dashboard.overview dashboard.payloads dashboard.words |
-dashboard.fleet  | instant mqtt.messages picture.looks picture.scene tickets.snapshot dashboard.boards dashboard.fields dashboard.heard dashboard.history dashboard.memo dashboard.nodes dashboard.overview dashboard.payloads dashboard.pixels |
+dashboard.fleet  | instant mqtt.messages picture.looks picture.scene tickets.snapshot dashboard.words dashboard.boards dashboard.fields dashboard.heard dashboard.history dashboard.memo dashboard.nodes dashboard.overview dashboard.payloads dashboard.pixels |
 dashboard.sections | wire picture.looks picture.scene dashboard.boards dashboard.memo dashboard.overview |
 view.address     | errors                                                     | ipaddress
 view.feed        | wire                                                       | asyncio
@@ -413,6 +413,8 @@ def test_what_is_raised_is_of_that_root_or_a_bug() -> None:
         ("cli", {"jira", "requests", "rich", "amqtt", "paho", "starlette", "uvicorn", "asyncio"}),
         ("config", {"jira", "requests", "rich", "amqtt", "paho", "webcolors", "dataclasses"}),
         ("poller.poller", {"jira", "requests", "rich", "amqtt", "paho", "yaml"}),
+        ("dashboard.sections", {"jira", "requests", "rich", "amqtt", "paho", "yaml"}),
+        ("dashboard.fleet", {"jira", "requests", "rich", "amqtt", "paho", "yaml"}),
     ],
 )
 def test_an_import_does_not_load_what_a_small_machine_does_without(module: str, absent: set[str]) -> None:

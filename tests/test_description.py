@@ -1,10 +1,13 @@
 """What a node says of how a strip is configured, and when."""
 
 import json
+from pathlib import Path
 
+import pytest
 from world import World
 
 from apimon_node import config, wire
+from apimon_node.dashboard import payloads
 from apimon_node.description import description
 
 TOPIC = "apimon/nodes/hall/strips/ops/config"
@@ -60,6 +63,16 @@ def test_it_tells_how_tickets_become_pixels_and_nothing_of_the_wiring() -> None:
             {"name": "all others", "match": {}, "color": "0000ff", "effect": None, "always": False},
         ],
     }
+
+
+@pytest.mark.parametrize("text", [UNUSUAL, Path("config.yaml").read_text(encoding="utf-8")])
+def test_whoever_reads_it_has_the_very_looks_of_the_node(text: str) -> None:
+    settings, _ = config.parse(text)
+    read = payloads.strip_config(wire.dump(description(settings.strips[0], settings)))
+
+    assert read.looks == settings.looks
+    assert (read.pixels, read.boards) == (settings.strips[0].pixels, settings.strips[0].boards)
+    assert read.overdue_effect is settings.overdue_effect
 
 
 def test_without_quiet_hours_it_names_no_effect_for_them() -> None:

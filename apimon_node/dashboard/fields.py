@@ -12,6 +12,9 @@ from apimon_node.picture.looks import Color
 MOST = 200
 """Nodes, strips, pollers, boards, and looks of a strip; more of them are left out."""
 
+LARGEST = 1_000_000_000
+"""The largest number that is shown: JSON may hold one of thousands of digits."""
+
 COLOR_DIGITS = 6
 
 E = TypeVar("E", bound=Enum)
@@ -116,9 +119,9 @@ def moment(raw: Fields, key: str) -> float | None:
 
 
 def whole(raw: Fields, key: str) -> int | None:
-    """Give a number from 0 upwards; None where it is none."""
+    """Give a whole number from 0 upwards; None where it is none."""
     value = raw.get(key)
-    return value if type(value) is int and value >= 0 else None
+    return value if type(value) is int and 0 <= value <= LARGEST else None
 
 
 def link(raw: Fields, key: str) -> str | None:

@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
+from apimon_node.dashboard import words
 from apimon_node.dashboard.boards import Tickets, Watched
 from apimon_node.dashboard.fields import MOST
 from apimon_node.dashboard.heard import Heard
@@ -69,11 +70,11 @@ class Fleet:
         return max(self._until, now.monotonic)
 
     def _went(self, reason: str, now: Instant) -> None:
-        old = self._broker
+        old, text = self._broker, words.line(reason, words.SUMMARY)
         if old.state is BrokerState.CONNECTED:
-            self._broker = Broker(BrokerState.LOST, reason, now.wall)
+            self._broker = Broker(BrokerState.LOST, text, now.wall)
         else:
-            self._broker = old._replace(text=reason, since=old.since or now.wall)
+            self._broker = old._replace(text=text, since=old.since or now.wall)
 
     def _heed_clock(self, now: Instant) -> None:
         """Begin anew where the wall clock was set: all that was compared with it may be wrong."""

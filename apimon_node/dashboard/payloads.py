@@ -28,6 +28,9 @@ MAX_PIXELS = 2000
 MAX_EVENT = 65_536
 """Bytes of an event, which is read at once; a ticket with all its words has a few thousand."""
 
+OLDEST = 1e10
+"""Seconds of an age, 300 years of them: nothing real comes near."""
+
 SLOWEST = 3600.0
 """Seconds that an effect may take: nothing real comes near."""
 
@@ -215,10 +218,9 @@ def _match(raw: Fields) -> Match:
 
 
 def _words(value: object) -> tuple[str, ...]:
-    found = tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
-    if not found or len(found) != len(value):  # type: ignore[arg-type]
+    if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
         raise fields.unexpected("looks.match", "a list of texts", value)
-    return found
+    return tuple(value)
 
 
 def _truth(value: object) -> bool:
@@ -228,7 +230,7 @@ def _truth(value: object) -> bool:
 
 
 def _age(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= OLDEST:
         raise fields.unexpected("looks.match", "an age in seconds", value)
     return float(value)
 

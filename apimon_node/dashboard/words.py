@@ -18,7 +18,7 @@ _TRICKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060
 """Control characters, and those that turn the direction of writing (UAX 9) or are not seen."""
 
 _ADDRESS = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[\w.-]+)(:\d{1,5})?(/[\w/.~%!$&()*+,;=:@?#-]*)?", re.ASCII)
-_KEY = re.compile(r"[\w.-]+", re.ASCII)
+_KEY = re.compile(r"\w[\w.-]*", re.ASCII)
 
 
 def line(text: str, most: int = MOST) -> str:
