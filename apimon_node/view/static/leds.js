@@ -9,7 +9,6 @@ import { channels, color, colorName, count, EFFECTS } from "./words.js";
 const SMALLEST = 24; // CSS pixels of a cell: what a finger can still hit (WCAG 2.2)
 const LARGEST = 38;
 const EYE = 0.45; // exponent: a tenth of the light looks a third as bright
-const BRIGHT = 140; // of 255: a letter on a brighter colour is black
 
 const SHOWS = { status: "status pixel", overflow: "overflow pixel: more tickets than pixels", dark: "dark, no ticket" };
 
@@ -98,7 +97,6 @@ export function ledRow({ show, pin, leave, close }) {
     attribute(node, "data-letter", lit ? letter : "");
     const glow = `rgb(${seen(hex).join(" ")})`;
     node.style.setProperty("--c", glow);
-    node.style.setProperty("--on", luma(seen(hex)) > BRIGHT ? "#000" : "#fff");
     if (lit && pixel.effect in sheets) light(place, sheets[pixel.effect], glow);
     else unlight(place);
   }
@@ -175,8 +173,6 @@ export function ledRow({ show, pin, leave, close }) {
 
   return { root, update, position };
 }
-
-const luma = ([red, green, blue]) => 0.3 * red + 0.59 * green + 0.11 * blue;
 
 /** Give a colour as the eye sees such a light on dark ground: dim ones are not as dark as their numbers. */
 function seen(hex) {
