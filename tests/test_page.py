@@ -206,6 +206,7 @@ def test_letters_are_shown_on_request_and_remembered(page: Page) -> None:
     assert page.evaluate(letter) == "none"
     page.get_by_role("button", name="Letters on the LEDs").click()
     assert page.evaluate(letter) == '"O"'
+    assert page.evaluate(letter.replace("content", "position")) == "absolute"  # on its LED, not above
     page.reload()
     page.wait_for_selector(".led")
 
@@ -423,7 +424,7 @@ def test_the_browser_itself_refuses_to_make_markup_of_text(browser: Browser, ser
 
 
 def test_all_is_well_is_said_too(page: Page) -> None:
-    expect(page.get_by_role("heading", name="All is well")).to_be_visible()
+    expect(page.get_by_role("heading", name="Everything works")).to_be_visible()
     assert page.title() == "apimon"
     assert page.locator("#faults li").count() == 0
     assert page.locator("#tiles").inner_text().split("\n") == [
@@ -490,7 +491,7 @@ def test_a_fault_is_told_with_what_to_do_in_list_title_and_favicon_and_to_those_
     assert page.locator("#say").get_attribute("aria-live") == "polite"
 
     served.publish({section: fleet()[section]})
-    expect(page.get_by_role("heading", name="All is well")).to_be_visible()
+    expect(page.get_by_role("heading", name="Everything works")).to_be_visible()
     expect(page).to_have_title("apimon")
     expect(page.locator("#say")).to_contain_text("No longer: ")
 
@@ -560,7 +561,8 @@ def test_the_last_hour_is_a_plot_and_a_table(page: Page) -> None:
     assert page.locator(".late-line").get_attribute("d")
     page.get_by_text("The last hour as a table").click()
 
-    assert page.locator(".plot th").all_inner_texts() == ["time", "Open", "In Progress", "Review", "overdue"]
+    expect(page.locator(".plot th")).to_have_text(["time", "Open", "In Progress", "Review", "overdue"])
+    expect(page.locator(".plot tbody tr").nth(5)).to_be_visible()
     assert 5 < page.locator(".plot tbody tr").count() <= 12
     last = [values[-1] for values in history()["statuses"].values()]
     assert page.locator(".plot tbody tr").first.locator("td").all_inner_texts()[1:4] == [str(value) for value in last]

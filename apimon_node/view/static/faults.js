@@ -26,7 +26,7 @@ function ofBroker(broker) {
   }));
   if (broker.state !== "lost") return denied;
   return [{ id: "broker", title: "The broker cannot be reached", text: broker.text, since: broker.since,
-    advice: "Nodes go on with what they know. See that the broker runs; everybody comes back by himself." }, ...denied];
+    advice: "Nodes go on with what they know. See that the broker runs; all of them come back by themselves." }, ...denied];
 }
 
 function ofNode(node) {
@@ -87,7 +87,7 @@ export function draw(sections) {
   const faults = find(sections);
   banner(sections);
   const waiting = sections.get("broker")?.state !== "connected" && faults.length === 0;
-  put(byId("state-title"), waiting ? "Waiting for the broker" : faults.length ? `${count(faults.length, "thing")} to look at` : "All is well");
+  put(byId("state-title"), waiting ? "Waiting for the broker" : faults.length ? `${count(faults.length, "thing")} to look at` : "Everything works");
   attribute(byId("state-title"), "data-state", waiting ? "waiting" : faults.length ? "bad" : "good");
   keyed(byId("faults"), faults, (fault) => fault.id, item);
   announce(faults);
@@ -107,9 +107,9 @@ function item() {
   const title = said("", "h3");
   const text = said("", "p");
   const advice = el("p", { class: "advice" });
-  const since = time("ago");
+  const since = time("age");
   const next = time("next");
-  const times = el("p", { class: "soft" }, el("span", {}, "since ", since), el("span", {}, " · next try ", next));
+  const times = el("p", { class: "soft" }, el("span", {}, "for ", since), el("span", {}, " · next try ", next));
   const root = el("li", {}, title, text, advice, times);
   return {
     root,

@@ -9,7 +9,6 @@ import { channels, color, colorName, count, EFFECTS } from "./words.js";
 const SMALLEST = 24; // CSS pixels of a cell: what a finger can still hit (WCAG 2.2)
 const LARGEST = 38;
 const EYE = 0.45; // exponent: a tenth of the light looks a third as bright
-const BRIGHT = 140; // of 255: a letter on a brighter colour is black
 
 const SHOWS = { status: "status pixel", overflow: "overflow pixel: more tickets than pixels", dark: "dark, no ticket" };
 
@@ -82,10 +81,11 @@ export function ledRow({ show, pin, leave, close }) {
   function draw(led, place) {
     const pixel = strip.pixels[pixelAt(place)];
     const letter = letters[pixel.look] ?? { status: "!", overflow: "+" }[pixel.shows] ?? "";
-    const label = name(pixel, pixelAt(place));
-    const drawn = [pixel.color, pixel.effect, pixel.shows, pixel.overdue, letter, label].join("|");
+    const look = strip.legend[pixel.look]?.name ?? "";
+    const drawn = `${pixel.color}|${pixel.effect}|${pixel.shows}|${pixel.overdue}|${pixel.tickets}|${pixel.first[0]?.key}|${letter}|${look}|${strip.reverse}`;
     if (drawn === led.drawn) return;
     led.drawn = drawn;
+    const label = name(pixel, pixelAt(place), look);
     const node = led.root;
     const hex = color(pixel.color);
     const lit = hex !== "000000";
@@ -97,7 +97,6 @@ export function ledRow({ show, pin, leave, close }) {
     attribute(node, "data-letter", lit ? letter : "");
     const glow = `rgb(${seen(hex).join(" ")})`;
     node.style.setProperty("--c", glow);
-    node.style.setProperty("--on", luma(seen(hex)) > BRIGHT ? "#000" : "#fff");
     if (lit && pixel.effect in sheets) light(place, sheets[pixel.effect], glow);
     else unlight(place);
   }
@@ -115,8 +114,7 @@ export function ledRow({ show, pin, leave, close }) {
     moving.delete(place);
   }
 
-  function name(pixel, index) {
-    const look = strip.legend[pixel.look]?.name;
+  function name(pixel, index, look) {
     const shines = color(pixel.color) === "000000" ? [] : [colorName(pixel.color), EFFECTS[pixel.effect] ?? "steady"];
     const keys = pixel.first.map((ticket) => ticket.key).filter(Boolean);
     const what = pixel.shows === "ticket"
@@ -175,8 +173,6 @@ export function ledRow({ show, pin, leave, close }) {
 
   return { root, update, position };
 }
-
-const luma = ([red, green, blue]) => 0.3 * red + 0.59 * green + 0.11 * blue;
 
 /** Give a colour as the eye sees such a light on dark ground: dim ones are not as dark as their numbers. */
 function seen(hex) {
