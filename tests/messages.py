@@ -200,13 +200,25 @@ def immortal() -> None:
             strip.show(FRAME)
 
 
-def ended(number: int) -> str:
-    """Give the last words of a child that is ended by a signal, or by itself for 0."""
-    child = ws281x.ChildProcess("/nonexistent")
-    os.kill(child._process.pid, number)
+@contextmanager
+def child_of(script: str) -> Iterator[ws281x.ChildProcess]:
+    """Give a child that is a script of the shell instead of what has the library."""
+    real = ws281x.PYTHON
+    try:
+        ws281x.PYTHON = ("sh", "-c", script)
+        child = ws281x.ChildProcess("/nonexistent")
+    finally:
+        ws281x.PYTHON = real
+    yield child
     child.socket.close()
-    child._process.wait()
-    return f"ws281x: {child.last_words()}"
+
+
+def last_words(script: str, number: int = 0) -> str:
+    """Give the last words of a child; a number is that of a signal which ends it."""
+    with child_of(script) as child:
+        os.kill(child._process.pid, number)
+        child._process.wait()
+        return f"ws281x: {child.last_words()}"
 
 
 def no_process() -> None:
@@ -226,11 +238,8 @@ def of_ws281x() -> Iterator[str]:
     yield from (str(codes.error(code, root=root)) for code in (*codes.CODES, -99) for root in (True, False))
     answer = ANSWER.pack(0, 1)
     yield from said(late, partial(late, answer), partial(late, answer * 3), clogged, immortal, no_process)
-    yield from (ended(number) for number in (signal.SIGSEGV, signal.SIGKILL))
-    child = ws281x.ChildProcess("/nonexistent")
-    child._process.wait()
-    yield f"ws281x: {child.last_words()}"
-    child.socket.close()
+    yield from (last_words("exec sleep 60", number) for number in (signal.SIGSEGV, signal.SIGKILL))
+    yield last_words("exit 1")
     with driver(Peer()) as strip:
         strip.show(FRAME)
         assert isinstance(strip._peer, Peer)
