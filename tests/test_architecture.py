@@ -133,7 +133,7 @@ doctor           | errors wire settings credentials extras background machine ch
 cli              | acl preview errors config logs settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics mqtt.home_assistant mqtt.home_assistant_node mqtt.home_assistant_poller demo.demo doctor checks strip.drivers strip.serve watch.app extras view.address view.app | argparse logging os pathlib sys time
 watch.strips     | dashboard.overview instant picture.effects picture.looks strip.terminal | rich
 watch.drawing    | dashboard.overview instant picture.effects watch.strips | datetime rich
-watch.screen     | dashboard.overview instant watch.drawing watch.strips | rich
+watch.screen     | dashboard.overview errors instant strip.terminal watch.drawing watch.strips | rich sys
 watch.app        | app dashboard.fleet service settings watch.screen | os
 __main__         | cli                                                        | sys
 demo.*           | *                                                          | *

@@ -1,11 +1,13 @@
 """`apimon-node watch`: what it draws of an overview, when it draws, and the whole of it against a real broker."""
 
+import errno
 import io
 import math
 import os
 import pty
 import re
 import signal
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from parts import Mosquitto, Observer, Program, node_config, wait_until
 from rich.console import Console, Group
 
 from apimon_node.dashboard import overview as o
+from apimon_node.errors import ApimonError
 from apimon_node.instant import Instant
 from apimon_node.picture.effects import Effect
 from apimon_node.picture.scene import LightState, Scene
@@ -333,6 +336,61 @@ def test_what_is_not_on_the_screen_is_not_drawn_and_costs_nothing() -> None:
     last = STRIP._replace(node="n19", pixels=None)  # type: ignore[arg-type]  # who draws it will raise
 
     assert screened(fleet._replace(strips={**fleet.strips, ("n19", "ops"): last}), 20)
+
+
+def test_what_the_output_cannot_write_is_a_question_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    Screen(None).show(fleet(board=BOARD._replace(statuses=(o.StatusCount("Größe", 3, 0),))), NOW)
+
+    assert b"Gr??e 3" in raw.getvalue()
+
+
+@pytest.mark.parametrize(("encoding", "pixels"), [("ascii", "rRm."), ("utf-8", "██████··")])
+def test_where_there_are_no_blocks_there_are_letters(encoding: str, pixels: str) -> None:
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding=encoding)
+    screen = Screen(None, Console(file=file, width=80, height=24, color_system="truecolor", force_terminal=True))
+    with screen:
+        screen.show(fleet(), NOW)
+    file.flush()
+
+    assert pixels in re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", raw.getvalue().decode())
+
+
+def test_without_an_output_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+
+    with pytest.raises(ApimonError, match="needs a standard output"):
+        Screen(None)
+
+
+class Gone(io.StringIO):
+    """A terminal that hangs up."""
+
+    gone = False
+
+    def write(self, text: str) -> int:
+        if self.gone:
+            raise OSError(errno.EIO, "Input/output error")
+        return super().write(text)
+
+
+@pytest.mark.parametrize("colors", [True, False])
+def test_an_output_that_is_gone_is_no_bug(*, colors: bool) -> None:
+    made = console(colors=colors)
+    made.file = file = Gone()
+    with Screen(None, made) as screen:
+        file.gone = True
+        with pytest.raises(ApimonError, match="takes no more: Input/output error"):
+            screen.show(fleet(), NOW)
+
+
+def test_a_terminal_that_is_gone_cannot_be_given_back() -> None:
+    made = console(colors=True)
+    made.file = file = Gone()
+    with Screen(None, made):
+        file.gone = True
 
 
 def test_a_real_node_is_watched_through_the_end_of_its_broker(

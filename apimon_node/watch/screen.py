@@ -1,7 +1,9 @@
 """The screen: the terminal, or whatever the output is, and when there is something new to put on it."""
 
 import math
-from typing import Self
+import sys
+from contextlib import suppress
+from typing import Self, TextIO
 
 from rich.console import Console
 from rich.live import Live
@@ -9,7 +11,9 @@ from rich.segment import Segment, SegmentLines
 from rich.text import Text
 
 from apimon_node.dashboard.overview import Overview
+from apimon_node.errors import ApimonError
 from apimon_node.instant import Instant
+from apimon_node.strip.terminal import has_blocks
 from apimon_node.watch.drawing import draw, moves
 from apimon_node.watch.strips import ODD, Canvas
 
@@ -26,11 +30,12 @@ class Screen:
     """What it is drawn on: a whole terminal, drawn anew in place; elsewhere all of it whenever it has changed."""
 
     def __init__(self, node: str | None, console: Console | None = None) -> None:
-        self._console = console or Console(highlight=False)
+        self._console = console or Console(file=_output(), highlight=False)
         self._node = node
         alive = self._console.is_terminal and not self._console.is_dumb_terminal
         self._live = Live(console=self._console, screen=True, auto_refresh=False) if alive else None
-        self._colors = self._console.color_system is not None and not self._console.no_color
+        plain = self._console.color_system is None or self._console.no_color
+        self._colors = not plain and has_blocks(self._console.encoding)
         self._shown: Overview | None = None
         self._shown_at = -math.inf
         self._size = self._console.size
@@ -42,7 +47,8 @@ class Screen:
 
     def __exit__(self, *_: object) -> None:
         if self._live is not None:
-            self._live.stop()
+            with suppress(OSError):  # the terminal is gone
+                self._live.stop()
 
     def due_at(self, changes_at: float) -> float:
         """When (monotonic seconds) to draw next, where there is something new at `changes_at`."""
@@ -51,12 +57,17 @@ class Screen:
         return max(wanted, self._shown_at + FRAME_EVERY)
 
     def show(self, overview: Overview, now: Instant) -> None:
-        """Draw an overview."""
+        """Draw an overview. Raises ApimonError where the output takes no more."""
         self._size = self._console.size
-        if self._live is not None:
-            self._live.update(SegmentLines(self._fitted(overview, now), new_lines=True), refresh=True)
-        elif overview != self._shown:
-            self._print(overview, now)
+        try:
+            if self._live is not None:
+                self._live.update(SegmentLines(self._fitted(overview, now), new_lines=True), refresh=True)
+            elif overview != self._shown:
+                self._print(overview, now)
+        except BrokenPipeError:  # whoever read it has enough
+            raise
+        except OSError as err:
+            raise ApimonError(f"the output takes no more: {err.strerror}") from None
         self._shown, self._shown_at = overview, now.monotonic
 
     def _print(self, overview: Overview, now: Instant) -> None:
@@ -87,3 +98,12 @@ class Screen:
             if len(lines) > self._size.height:
                 break
         return lines
+
+
+def _output() -> TextIO:
+    """Give the standard output, where what its encoding does not have is a question mark."""
+    if sys.stdout is None:
+        raise ApimonError("watch needs a standard output, and it is closed")
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+    return sys.stdout
