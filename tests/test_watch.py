@@ -338,6 +338,18 @@ def test_what_is_not_on_the_screen_is_not_drawn_and_costs_nothing() -> None:
     assert screened(fleet._replace(strips={**fleet.strips, ("n19", "ops"): last}), 20)
 
 
+def test_elsewhere_what_reads_the_same_is_not_printed_again() -> None:
+    made = console()
+    screen = Screen(None, made)
+    polled = o.Poller("main", online=True, boards=(o.PollerBoard("ops", "ok", "", "", NOW.wall),))
+    screen.show(fleet()._replace(pollers={"main": polled}), NOW)
+    later = polled._replace(boards=(polled.boards[0]._replace(checked_at=NOW.wall + 60),))
+    screen.show(fleet()._replace(pollers={"main": later}), Instant(60.0, NOW.wall + 60))
+    assert isinstance(made.file, io.StringIO)
+
+    assert made.file.getvalue().count("hall  ok") == 1
+
+
 def test_what_the_output_cannot_write_is_a_question_mark(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))

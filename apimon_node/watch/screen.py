@@ -27,7 +27,7 @@ Lines = list[list[Segment]]
 
 
 class Screen:
-    """What it is drawn on: a whole terminal, drawn anew in place; elsewhere all of it whenever it has changed."""
+    """What it is drawn on: a whole terminal, drawn anew in place; elsewhere all of it whenever it reads differently."""
 
     def __init__(self, node: str | None, console: Console | None = None) -> None:
         self._console = console or Console(file=_output(), highlight=False)
@@ -39,6 +39,7 @@ class Screen:
         self._shown: Overview | None = None
         self._shown_at = -math.inf
         self._size = self._console.size
+        self._printed = ""
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -74,8 +75,10 @@ class Screen:
         with self._console.capture() as capture:
             for part in draw(overview, Canvas(self._size.width, self._colors), now, self._node):
                 self._console.print(part)
-        self._console.file.write(f"{capture.get()}\n")
-        self._console.file.flush()
+        if capture.get() != self._printed:
+            self._printed = capture.get()
+            self._console.file.write(f"{self._printed}\n")
+            self._console.file.flush()
 
     def _fitted(self, overview: Overview, now: Instant) -> Lines:
         """Draw as much as there is room for: all of it, or what is wrong first and then what fits."""
