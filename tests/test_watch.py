@@ -6,13 +6,16 @@ import math
 import os
 import pty
 import re
+import select
 import signal
 import sys
+import termios
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from parts import Mosquitto, Observer, Program, node_config, wait_until
+from parts import PATIENCE, Mosquitto, Observer, Program, node_config, wait_until
 from rich.console import Console, Group
 
 from apimon_node.dashboard import overview as o
@@ -271,6 +274,17 @@ def test_elsewhere_it_is_printed_only_when_it_has_changed() -> None:
     assert made.file.getvalue().count("hall  ok") == 2
 
 
+@pytest.mark.parametrize("change", [lambda made: made.width - 1, lambda made: made.width + 1])
+def test_a_terminal_of_another_size_is_drawn_anew_at_once(change: Callable[[Console], int]) -> None:
+    made = console(colors=True)
+    screen = Screen(None, made)
+    with screen:
+        screen.show(o.Overview(CONNECTED), Instant(100.0, NOW.wall))
+        made.width = change(made)
+
+        assert screen.due_at(math.inf) == 100.0 + FRAME_EVERY
+
+
 def many(nodes: int, **last: object) -> o.Overview:
     """Give a fleet of which the last node is otherwise."""
     names = [f"n{number:02}" for number in range(nodes)]
@@ -430,12 +444,15 @@ def test_a_real_node_is_watched_through_the_end_of_its_broker(
 def test_in_a_terminal_it_takes_the_whole_of_it_and_gives_it_back(tmp_path: Path, broker: Mosquitto) -> None:
     config = node_config(tmp_path, broker.port, driver="memory")
     ours, theirs = pty.openpty()
-    shell = {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+    termios.tcsetwinsize(theirs, (24, 80))
+    shell = {"TERM": "xterm-256color", "COLUMNS": "", "LINES": ""}
     with Program(tmp_path, "watch", "--config", config, stdout=theirs, environment=shell) as watch:
         os.close(theirs)
         seen = b""
-        while b"start one with" not in seen:
+        while b"start one with apimon-node run" not in seen:
             seen += os.read(ours, 65_536)
+        termios.tcsetwinsize(ours, (24, 50))
+        assert select.select([ours], [], [], PATIENCE)[0], "nothing was drawn anew"
         code, _ = watch.stop(signal.SIGINT)
         while b"\x1b[?1049l" not in seen:
             seen += os.read(ours, 65_536)

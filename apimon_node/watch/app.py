@@ -10,6 +10,9 @@ from apimon_node.service import Service
 from apimon_node.settings import Settings
 from apimon_node.watch.screen import Screen
 
+LOOK_EVERY = 0.5
+"""Seconds between two looks at the size of the terminal."""
+
 
 def watch(settings: Settings, node: str | None) -> None:
     """Draw all nodes, or the one named, until a signal says to stop."""
@@ -24,6 +27,6 @@ def watch(settings: Settings, node: str | None) -> None:
             if now.monotonic >= screen.due_at(changes_at):
                 screen.show(fleet.overview(now), now)
                 changes_at = fleet.deadline(now)
-            for event in link.wait(screen.due_at(changes_at), service):
+            for event in link.wait(min(screen.due_at(changes_at), now.monotonic + LOOK_EVERY), service):
                 fleet.receive(event, clock())
                 changes_at = -math.inf

@@ -54,7 +54,8 @@ class Screen:
     def due_at(self, changes_at: float) -> float:
         """When (monotonic seconds) to draw next, where there is something new at `changes_at`."""
         moving = self._live is not None and self._shown is not None and moves(self._shown, self._node)
-        wanted = -math.inf if moving else min(changes_at, self._shown_at + AT_REST_EVERY)
+        at_once = moving or self._console.size != self._size
+        wanted = -math.inf if at_once else min(changes_at, self._shown_at + AT_REST_EVERY)
         return max(wanted, self._shown_at + FRAME_EVERY)
 
     def show(self, overview: Overview, now: Instant) -> None:
