@@ -134,7 +134,7 @@ cli              | acl preview errors config logs settings values wire app polle
 watch.strips     | dashboard.overview instant picture.effects picture.looks strip.terminal | rich
 watch.drawing    | dashboard.overview instant picture.effects watch.strips | datetime rich
 watch.screen     | dashboard.overview errors instant strip.terminal watch.drawing watch.strips | rich sys
-watch.app        | app dashboard.fleet service settings watch.screen | os
+watch.app        | app dashboard.fleet service settings watch.screen | secrets
 __main__         | cli                                                        | sys
 demo.*           | *                                                          | *
 """  # noqa: E501 - a table

@@ -1,7 +1,7 @@
 """The command `watch`: hears the fleet from the broker and draws it in the terminal until a signal says to stop."""
 
 import math
-import os
+import secrets
 from contextlib import ExitStack
 
 from apimon_node.app import clock, link_to_broker
@@ -17,9 +17,10 @@ LOOK_EVERY = 0.5
 def watch(settings: Settings, node: str | None) -> None:
     """Draw all nodes, or the one named, until a signal says to stop."""
     fleet = Fleet(settings.mqtt.base_topic)
+    name = f"apimon-watch-{secrets.token_hex(4)}"  # in containers, process ids are alike
     with ExitStack() as stack:
         service = stack.enter_context(Service())
-        link = stack.enter_context(link_to_broker(settings, f"apimon-watch-{os.getpid()}", None, fleet.subscriptions))
+        link = stack.enter_context(link_to_broker(settings, name, None, fleet.subscriptions))
         screen = stack.enter_context(Screen(node))
         changes_at = -math.inf
         while not service.stopping:
