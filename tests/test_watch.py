@@ -204,6 +204,19 @@ def test_events_are_lines_the_newest_first_and_no_more_than_fit(monkeypatch: pyt
     assert not any("OPS-8 " in line for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("created", "created: ?"),
+        ("overdue", "overdue: ?"),
+        ("status_changed", "? → ?"),
+        ("closed", "gone from the board"),
+    ],
+)
+def test_an_event_that_says_little_says_no_more_than_that(kind: str, words: str) -> None:
+    assert f"OPS-1  {words}" in drawn(fleet()._replace(events=(o.Event(None, "ops", kind, "OPS-1"),)))
+
+
 def test_one_node_is_drawn_with_what_belongs_to_it_and_nothing_else() -> None:
     other = NODE._replace(id="lab", strips=("dev",), boards=("dev",))
     strip = STRIP._replace(node="lab", name="dev", pixels=(PIXELS[0],))
@@ -336,12 +349,14 @@ def test_what_is_wrong_leaves_room_for_the_strips() -> None:
 
 def test_who_is_away_comes_before_who_has_something_to_tell() -> None:
     boards = (o.PollerBoard("ops", "auth", "Jira refuses the token", "make a new one"),)
-    fleet = many(20, faults=(BROKEN,))._replace(pollers={"main": o.Poller("main", online=False, boards=boards)})
+    pollers = {"main": o.Poller("main", online=False, boards=boards)}
+    fleet = many(20, faults=(BROKEN,))._replace(pollers=pollers, troubles=("board ops: refused: no JSON",))
 
-    assert screened(fleet, 20)[1:4] == [
+    assert screened(fleet, 20)[1:5] == [
         "! poller main: offline",
         "! node n19: strip ops: no such device",
         "! poller main: ops: Jira refuses the token",
+        "! board ops: refused: no JSON",
     ]
 
 

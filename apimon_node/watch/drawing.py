@@ -39,10 +39,7 @@ def draw(overview: Overview, canvas: Canvas, now: Instant, node: str | None = No
         yield Text()
     for poller in seen.pollers.values():
         yield from _poller(poller, canvas)
-    if seen.events:
-        yield Text()
-    yield from map(_event, seen.events[: EVENTS if canvas.scarce is None else EVENTS_IN_SHORT])
-    yield from (Text(trouble, ODD) for trouble in seen.troubles)
+    yield from _news(seen, canvas)
 
 
 def moves(overview: Overview, node: str | None = None) -> bool:
@@ -107,6 +104,7 @@ def _wrong(overview: Overview) -> Iterator[str]:
     yield from (f"node {node.id}: {fault.text}" for node in nodes for fault in node.faults)
     for poller in pollers:
         yield from (f"poller {poller.id}: {text}" for text, _ in _failed(poller))
+    yield from overview.troubles
 
 
 def _node(node: Node, overview: Overview, canvas: Canvas, now: Instant) -> Iterator[RenderableType]:
@@ -192,13 +190,22 @@ def _failed(poller: Poller) -> Iterator[tuple[str, str]]:
             yield f"{board.name}: {board.detail or board.state}", board.advice
 
 
+def _news(overview: Overview, canvas: Canvas) -> Iterator[Text]:
+    """Draw what happened to tickets, and, where that does not stand further up, what could not be read."""
+    if overview.events:
+        yield Text()
+    yield from map(_event, overview.events[: EVENTS if canvas.scarce is None else EVENTS_IN_SHORT])
+    if canvas.scarce is None:
+        yield from (Text(trouble, ODD) for trouble in overview.troubles)
+
+
 def _event(event: Event) -> Text:
     """Draw a line for what happened to a ticket."""
     at = "--:--:--" if event.at is None else f"{datetime.fromtimestamp(event.at).astimezone():%H:%M:%S}"
     what = {
-        "created": f"created: {event.status}",
-        "status_changed": f"{event.before} → {event.status}",
-        "overdue": f"overdue: {event.status}",
+        "created": f"created: {event.status or '?'}",
+        "status_changed": f"{event.before or '?'} → {event.status or '?'}",
+        "overdue": f"overdue: {event.status or '?'}",
         "closed": "gone from the board",
     }.get(event.type, event.type)
     line = Text(f"{at}  ", QUIET, no_wrap=True, overflow="ellipsis")
