@@ -131,8 +131,10 @@ app              | errors instant faults logs settings credentials service machi
 poller.app       | errors settings credentials extras service background app poller.* tickets.snapshot | logging random
 doctor           | errors wire settings credentials extras background machine checks app poller.app tickets.snapshot mqtt.link mqtt.messages mqtt.topics | os select
 cli              | acl preview errors config logs settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics mqtt.home_assistant mqtt.home_assistant_node mqtt.home_assistant_poller demo.demo doctor checks strip.drivers strip.serve watch.app extras view.address view.app | argparse logging os pathlib sys time
-watch.drawing    | dashboard.overview instant picture.effects picture.looks strip.terminal | datetime rich
-watch.app        | app dashboard.fleet dashboard.overview instant service settings watch.drawing | os rich
+watch.strips     | dashboard.overview instant picture.effects picture.looks strip.terminal | rich
+watch.drawing    | dashboard.overview instant picture.effects watch.strips | datetime rich
+watch.screen     | dashboard.overview errors instant strip.terminal watch.drawing watch.strips | rich sys
+watch.app        | app dashboard.fleet service settings watch.screen | secrets
 __main__         | cli                                                        | sys
 demo.*           | *                                                          | *
 """  # noqa: E501 - a table
