@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path[:1] = [str(ROOT), str(ROOT / "tests")]  # the pretended Pi is a part of the tests
 
-from bench import faults, frames, ingest, latency, memory, native, polling, rest, start  # noqa: E402 - the line above finds them
+from bench import arm, faults, frames, ingest, latency, memory, native, polling, rest, start  # noqa: E402 - the line above finds them
 from bench.table import print_head, print_rows  # noqa: E402
 
 MEASUREMENTS = {
@@ -27,6 +27,7 @@ MEASUREMENTS = {
     "native": native.native,
     "faults": faults.faults,
     "polling": polling.polling,
+    "arm": arm.arm,
 }
 
 
