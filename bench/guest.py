@@ -1,6 +1,6 @@
 """Comes before a program, under qemu-user or not: at its end it prints what the program keeps resident, in KiB.
 
-The kernel counts all of the process, qemu's own memory too: twice what the program has. It also tells of each mapping
+The kernel counts all of the process, qemu's own memory too: twice as much again. It also tells of each mapping
 (/proc/thread-self/smaps), at the addresses of this machine; qemu answers /proc/self/maps with those of the program,
 which are the same but for an offset. Without qemu both are the kernel's.
 """
