@@ -123,6 +123,11 @@ def check_strips(settings: Settings, machine: Machine) -> list[Finding]:
     return found
 
 
+def library_transfer_size(pixels: int) -> int:
+    """Give the bytes that rpi_ws281x sends at once on GPIO 10: always four colours (PCM_BYTE_COUNT in ws2811.c)."""
+    return (12 * pixels + 16) // 8 * 8 + 8
+
+
 def _ok(text: str) -> Finding:
     return Finding("", Level.OK, text)
 
@@ -209,10 +214,10 @@ def _on_dma(gpio: int, machine: Machine, *, alone: bool) -> Iterator[Finding]:
 
 
 def _on_spi(strip: StripSettings, machine: Machine, *, alone: bool) -> Iterator[Finding]:
-    """Check ws281x on GPIO 10. The library sends four colours, whatever the strip has (PCM_BYTE_COUNT in ws2811.c)."""
+    """Check ws281x on GPIO 10."""
     for name in (SPIDEV, GPIOMEM):
         yield from _device(name, machine, rights=alone)
-    size = (12 * strip.pixels + 16) // 8 * 8 + 8
+    size = library_transfer_size(strip.pixels)
     yield from _size(strip.pixels, size, ((machine.bufsiz - 8) // 8 * 8 - 9) // 12, machine)
     yield from _clock(machine)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from apimon_node import __version__, config, logs, values, wire
 from apimon_node.errors import ApimonError, ConfigError, PayloadError
+from apimon_node.install import cli as installation
 from apimon_node.mqtt.messages import Publish
 from apimon_node.mqtt.topics import Topics
 from apimon_node.settings import LogLevel, Settings
@@ -284,6 +285,7 @@ def _parser() -> argparse.ArgumentParser:
         "--user", action="append", default=[], metavar="NAME", help="who may connect, beside root and our own user"
     )
     strip.set_defaults(run=_strip)
+    installation.add(commands)
     text = "try it: a broker, a Jira that lives, a poller and a node, all on this machine"
     demo = commands.add_parser("demo", help=text, description=text)
     demo.add_argument("--seconds", type=float, metavar="N", help="end after so many seconds")

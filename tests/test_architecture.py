@@ -130,11 +130,27 @@ machine          | checks                                                     | 
 app              | errors instant faults logs settings credentials service machine checks device node request strip.driver strip.drivers mqtt.link mqtt.messages mqtt.refusals | logging os time random
 poller.app       | errors settings credentials extras service background app poller.* tickets.snapshot | logging random
 doctor           | errors wire settings credentials extras background machine checks app poller.app tickets.snapshot mqtt.link mqtt.messages mqtt.topics | os select
-cli              | acl preview errors config logs settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics mqtt.home_assistant mqtt.home_assistant_node mqtt.home_assistant_poller demo.demo doctor checks strip.drivers strip.serve watch.app extras view.address view.app | argparse logging os pathlib sys time
+cli              | acl preview errors config logs settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics mqtt.home_assistant mqtt.home_assistant_node mqtt.home_assistant_poller demo.demo doctor checks strip.drivers strip.serve watch.app extras view.address view.app install.cli | argparse logging os pathlib sys time
 watch.strips     | dashboard.overview instant picture.effects picture.looks strip.terminal | rich
 watch.drawing    | dashboard.overview instant picture.effects watch.strips | datetime rich
 watch.screen     | dashboard.overview errors instant strip.terminal watch.drawing watch.strips | rich sys
 watch.app        | app dashboard.fleet service settings watch.screen | secrets
+install.places   |                                                            |
+install.steps    |                                                            |
+install.host     | checks settings install.places                             |
+install.boot     | checks settings strip.encoding                             |
+install.template | checks install.host install.places                         |
+install.plan     | settings install.boot install.host install.places install.steps |
+install.switch   | install.host install.places install.plan install.steps     |
+install.pip      | install.host                                               |
+install.source   | errors install.host install.pip                            | importlib pathlib urllib
+install.releases | errors install.host install.pip install.places install.source | hashlib importlib os pathlib shutil subprocess sys tempfile
+install.systemd  | errors install.plan                                        | shutil subprocess time
+install.edge     | errors machine install.host install.places install.plan install.releases install.steps install.systemd | importlib os pathlib shutil sysconfig
+install.change   | errors install.edge install.host install.places install.releases install.steps install.switch | signal
+install.commands | errors config install.*                                    | fcntl os pathlib sys
+install.cli      | errors install.change install.commands install.edge        | argparse sys
+
 __main__         | cli                                                        | sys
 demo.*           | *                                                          | *
 """  # noqa: E501 - a table
@@ -239,6 +255,14 @@ PURE = frozenset(
         "dashboard.heard",
         "dashboard.fleet",
         "dashboard.sections",
+        "install.places",
+        "install.steps",
+        "install.host",
+        "install.boot",
+        "install.template",
+        "install.plan",
+        "install.switch",
+        "install.pip",
     ]
 )
 """What takes `now` as an argument and decides: of the world outside it may know dates as values, and nothing else."""

@@ -186,9 +186,8 @@ def poller(folder: Path, broker: Mosquitto, jira: JiraServer, *under: str) -> Pr
     config = folder / "poller.yaml"
     boards = "".join(f"  - {{name: {board}, jql: project = OPS}}\n" for board in BOARDS)
     config.write_text(POLLER.format(port=broker.port, url=jira.url) + boards, encoding="utf-8")
-    return Program(
-        folder, "poll", "--config", str(config), environment={"APIMON_JIRA_TOKEN": "token"}, python=[*under, sys.executable]
-    )  # fmt: skip
+    token = {"APIMON_JIRA_TOKEN": "token"}
+    return Program(folder, "poll", "--config", str(config), environment=token, python=[*under, sys.executable])
 
 
 @needs_strace

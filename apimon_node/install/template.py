@@ -1,0 +1,28 @@
+"""The configuration to begin with: the shipped file, with the driver of this machine's strip. Pure."""
+
+import re
+
+from apimon_node.checks import Pi
+from apimon_node.install.host import NODE, SPI, WS281X
+from apimon_node.install.places import STRIP_SOCKET
+
+WS281X_PIN = "18"
+"""The pin of PWM that the wiring in docs/hardware.md takes first."""
+
+
+def with_driver(config: str, wanted: frozenset[str], pi: Pi) -> str:
+    """Choose a driver for the strip. A service has no terminal; where there is no strip, memory stands for it."""
+    if NODE not in wanted:
+        return config
+    if WS281X in wanted:
+        config = _set(config, "strips", "driver", WS281X)
+        config = _set(config, "strips", "gpio", WS281X_PIN)
+        return _set(config, "ws281x", "socket", STRIP_SOCKET)
+    return _set(config, "strips", "driver", SPI if SPI in wanted or pi is not Pi.NONE else "memory")
+
+
+def _set(text: str, section: str, key: str, value: str) -> str:
+    """Give the first key of this name in a section another value; its comment stays in its column."""
+    head, mark, body = text.partition(f"\n{section}:\n")
+    old = re.compile(rf"^( +(?:- )?{key}: )(\S+ *)", re.MULTILINE)
+    return head + mark + old.sub(lambda found: found[1] + f"{value} ".ljust(len(found[2])), body, count=1)
