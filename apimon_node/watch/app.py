@@ -1,10 +1,9 @@
 """The command `watch`: hears the fleet from the broker and draws it in the terminal until a signal says to stop."""
 
 import math
-import secrets
 from contextlib import ExitStack
 
-from apimon_node.app import clock, link_to_broker
+from apimon_node.app import clock, guest_link
 from apimon_node.dashboard.fleet import Fleet
 from apimon_node.service import Service
 from apimon_node.settings import Settings
@@ -17,10 +16,9 @@ LOOK_EVERY = 0.5
 def watch(settings: Settings, node: str | None) -> None:
     """Draw all nodes, or the one named, until a signal says to stop."""
     fleet = Fleet(settings.mqtt.base_topic)
-    name = f"apimon-watch-{secrets.token_hex(4)}"  # in containers, process ids are alike
     with ExitStack() as stack:
         service = stack.enter_context(Service())
-        link = stack.enter_context(link_to_broker(settings, name, None, fleet.subscriptions))
+        link = stack.enter_context(guest_link(settings, "watch", fleet.subscriptions))
         screen = stack.enter_context(Screen(node))
         changes_at = -math.inf
         while not service.stopping:
