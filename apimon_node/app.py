@@ -1,8 +1,8 @@
 """The node as a program: wiring, the turn, and the clock. Everything that decides is in node.py."""
 
 import logging
-import os
 import random
+import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -100,7 +100,7 @@ def _tell(node: Node, name: str, ask: Callable[[], Shown | None]) -> None:
 def publish(settings: Settings, message: Publish) -> None:
     """Publish one message and wait until the broker has it. Raises BrokerError."""
     until = time.monotonic() + PUBLISH_TIMEOUT
-    with link_to_broker(settings, f"apimon-publish-{os.getpid()}", None, ()) as link:
+    with guest_link(settings, "publish") as link:
         link.publish(message)
         while link.unsent and time.monotonic() < until:
             for event in link.wait(until):
@@ -116,6 +116,14 @@ def link_to_broker(settings: Settings, client_id: str, will: Publish | None, sub
     """Make the link that the configuration asks for. Its password is read at each connection."""
     password = partial(credentials.read, "mqtt-password", settings.mqtt.password_file)
     return Link(settings.mqtt, client_id=client_id, will=will, subscriptions=subscriptions, password=password)
+
+
+def guest_link(settings: Settings, what: str, subscriptions: Sequence[str] = ()) -> Link:
+    """Make the link of a command that may run many times at once, and has no will.
+
+    Chance gives its client id: two with one id take each other's place, and process ids are alike in containers.
+    """
+    return link_to_broker(settings, f"apimon-{what}-{secrets.token_hex(4)}", None, subscriptions)
 
 
 def hear(link: Link, until: float, *others: Waitable) -> list[Event]:

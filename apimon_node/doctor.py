@@ -3,7 +3,6 @@
 It opens no strip: the node that runs holds it. What that node says of its strips is read from the broker.
 """
 
-import os
 import re
 import select
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,7 @@ from functools import partial
 from typing import NamedTuple
 
 from apimon_node import credentials, extras, wire
-from apimon_node.app import clock, link_to_broker
+from apimon_node.app import clock, guest_link
 from apimon_node.background import Background
 from apimon_node.checks import Finding, Level, check_strips, files
 from apimon_node.errors import ConfigError, InstallError, JiraError, JiraState, PayloadError
@@ -81,7 +80,7 @@ def _check_broker(settings: Settings) -> Iterator[Finding]:
     if settings.node is not None:
         own = topics.node(settings.node.id)
         wanted += [own.availability, own.status]
-    with link_to_broker(settings, f"apimon-doctor-{os.getpid()}", None, wanted) as link:
+    with guest_link(settings, "doctor", wanted) as link:
         outcome, kept = _listen(link, wanted)
     if isinstance(outcome, Down):
         yield _unreachable(outcome.reason, settings.mqtt.host)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from apimon_node.picture.looks import Look, Match
-from apimon_node.picture.wording import clauses
+from apimon_node.picture.wording import clauses, quantity
 from apimon_node.settings import (
     ALL_SLA,
     AuthSettings,
@@ -80,7 +80,7 @@ def _known(tls: TlsSettings) -> str:
 
 def describe(strip: StripSettings) -> str:
     """Tell what a strip is, and how it is driven."""
-    parts = [f"{strip.pixels} pixels on {strip.driver}", f"boards {', '.join(strip.boards)}"]
+    parts = [f"{quantity(strip.pixels, 'pixel')} on {strip.driver}", f"boards {', '.join(strip.boards)}"]
     parts.append(f"brightness {strip.brightness:.0%}")
     parts.append(f"status pixel {strip.status_pixel}")
     if strip.max_milliamps:

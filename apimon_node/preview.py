@@ -57,7 +57,7 @@ def preview(settings: Settings) -> str:
     for strip in settings.strips:
         blocks += _strip(settings, node, strip, mix(found, strip.pixels))
     names = ", ".join(strip.name for strip in settings.strips)
-    looks = _number(len(settings.looks), "look")
+    looks = wording.quantity(len(settings.looks), "look")
     text = f"{looks}, with their lights; then, strip by strip, what is seen when all is well and when not: {names}."
     return svg.document(f"What node {node.id} will show", text, blocks, node.render_interval)
 
@@ -105,7 +105,7 @@ def _strip(settings: Settings, node: NodeSettings, strip: StripSettings, tickets
     yield svg.gap(24)
     yield svg.heading(f"Strip {strip.name}")
     yield svg.line(explain.describe(strip))
-    for state in _states(node, strip, tickets):
+    for state in _states(node, strip, tickets, len(settings.looks)):
         yield svg.gap(14)
         yield from _draw(settings, node, strip, state)
 
@@ -135,17 +135,18 @@ def _shown(settings: Settings, node: NodeSettings, strip: StripSettings, state: 
     return display
 
 
-def _states(node: NodeSettings, strip: StripSettings, tickets: Sequence[Seen]) -> Iterator[State]:
+def _states(node: NodeSettings, strip: StripSettings, tickets: Sequence[Seen], looks: int) -> Iterator[State]:
     many, late = crowd(tickets, strip.pixels), sum(overdue for _, overdue, _ in tickets)
     beat = f"; {_pixel(strip)} pulses white (heartbeat)" if strip.heartbeat and _pixel(strip) else ""
-    yield State("All well", f"{_number(len(tickets), 'ticket')}, {late} overdue{beat}", tickets)
+    yield State("All well", f"{wording.quantity(len(tickets), 'ticket')}, {late} overdue{beat}", tickets)
     orange, red = _told(strip, "orange"), _told(strip, "red")
     yield State("Broker or Jira away", f"the last known tickets stay; {orange}", tickets, Status.CONNECTION)
     text = f"its tickets have expired: they are dimmed; {orange}"
     yield State("Board stale", text, tickets, Status.CONNECTION, dimmed=True)
     yield State("Board unknown", f"nobody has published it; {orange}", (), Status.CONNECTION)
     yield State("Strip fault", f"a strip of this node does not take its frames; {red}", tickets, Status.ERROR)
-    text = f"{len(many)} on {_number(strip.pixels, 'pixel')}: all looks in proportion; the last pixel pulses white"
+    share = "all looks in proportion" if looks <= strip.pixels else "the last looks go without"
+    text = f"{len(many)} on {wording.quantity(strip.pixels, 'pixel')}: {share}; the last pixel pulses white"
     yield State("Too many tickets", text, many)
     yield from _nights(node.quiet_hours, tickets)
     yield State("Light off", "nothing shines, whatever happens", tickets, light=LightState(on=False))
@@ -167,7 +168,3 @@ def _told(strip: StripSettings, color: str) -> str:
 
 def _pixel(strip: StripSettings) -> str:
     return "" if strip.status_pixel is StatusPixel.NONE else f"the {strip.status_pixel} pixel"
-
-
-def _number(number: int, name: str) -> str:
-    return f"{number} {name}{'' if number == 1 else 's'}"

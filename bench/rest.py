@@ -7,8 +7,8 @@ from bench.process import Spent, settle, spent
 from bench.rig import read_time, rig
 from bench.table import Against, Goal, Row
 
-START = 3.0
-"""Seconds after which nothing of the start is left: the node's grace, and what it then publishes."""
+START = 6.0
+"""Seconds after which nothing of the start is left: the node's grace, and its announcement to Home Assistant."""
 
 
 def at_rest(*, quick: bool) -> list[Row]:

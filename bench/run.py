@@ -4,6 +4,7 @@ Quote the ratios: what stands in one row was measured in one run, on one broker.
 """
 
 import argparse
+import compileall
 import sys
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path[:1] = [str(ROOT), str(ROOT / "tests")]  # the pretended Pi is a part of the tests
 
-from bench import faults, frames, ingest, latency, memory, native, polling, rest, start  # noqa: E402 - the line above finds them
+from bench import arm, faults, frames, ingest, latency, memory, native, polling, rest, start  # noqa: E402 - the line above finds them
 from bench.table import print_head, print_rows  # noqa: E402
 
 MEASUREMENTS = {
@@ -26,6 +27,7 @@ MEASUREMENTS = {
     "native": native.native,
     "faults": faults.faults,
     "polling": polling.polling,
+    "arm": arm.arm,
 }
 
 
@@ -36,6 +38,8 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=MEASUREMENTS, metavar="NAME", help=", ".join(MEASUREMENTS))
     args = parser.parse_args()
     begun = time.monotonic()
+    # As pip does when it installs. Where PYTHONDONTWRITEBYTECODE is set, each start would else compile the node anew.
+    compileall.compile_dir(ROOT / "apimon_node", quiet=1)
     print_head()
     for name, measure in MEASUREMENTS.items():
         if name in (args.only or MEASUREMENTS):

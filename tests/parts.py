@@ -145,18 +145,18 @@ class Program:
         environment: Mapping[str, str] | None = None,
         before: str = "",
         name: str = "",
-        under: Sequence[str] = (),
+        python: Sequence[str] = (sys.executable,),
     ) -> None:
         """`before` is Python that runs before the program; `name` names its output files, else the command does.
 
-        `under` is a command that becomes the program: it has the program's process id.
+        `python` is the command that runs Python; it becomes the program, and has its process id.
         """
         code = f"{before}\nimport sys\nfrom apimon_node.cli import main\nsys.exit(main())"
         program = ["-c", code] if before else ["-m", "apimon_node"]
         self._out, self._err = folder / f"{name or args[0]}.out", folder / f"{name or args[0]}.err"
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self.process = subprocess.Popen(
-                [*under, sys.executable, *program, *args],
+                [*python, *program, *args],
                 stdin=subprocess.DEVNULL,
                 stdout=out if stdout is None else stdout,
                 stderr=err,

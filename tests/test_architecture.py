@@ -94,7 +94,7 @@ dashboard.sections | wire picture.looks picture.scene dashboard.boards dashboard
 view.address     | errors                                                     | ipaddress
 view.feed        | wire                                                       | asyncio
 view.server      | errors background view.address view.feed                   | asyncio pathlib socket starlette uvicorn
-view.app         | wire app service settings mqtt.link dashboard.fleet dashboard.sections view.address view.feed view.server | logging os socket
+view.app         | wire app service settings mqtt.link dashboard.fleet dashboard.sections view.address view.feed view.server | logging socket
 
 acl              | errors instant settings node mqtt.topics mqtt.home_assistant poller.poller |
 
@@ -127,9 +127,14 @@ config           | errors settings values reading rules picture.* strip.child st
 service          | errors                                                     | os signal socket sys time
 checks           | settings strip.encoding                                    |
 machine          | checks                                                     | grp importlib os pathlib pwd stat
-app              | errors instant faults logs settings credentials service machine checks device node request strip.driver strip.drivers mqtt.link mqtt.messages mqtt.refusals | logging os time random
+app              | errors instant faults logs settings credentials service machine checks device node request strip.driver strip.drivers mqtt.link mqtt.messages mqtt.refusals | logging secrets time random
 poller.app       | errors settings credentials extras service background app poller.* tickets.snapshot | logging random
-doctor           | errors wire settings credentials extras background machine checks app poller.app tickets.snapshot mqtt.link mqtt.messages mqtt.topics | os select
+doctor           | errors wire settings credentials extras background machine checks app poller.app tickets.snapshot mqtt.link mqtt.messages mqtt.topics | select
+cli              | acl preview errors config logs settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics mqtt.home_assistant mqtt.home_assistant_node mqtt.home_assistant_poller demo.demo doctor checks strip.drivers strip.serve watch.app extras view.address view.app install.cli | argparse logging os pathlib sys time
+watch.strips     | dashboard.overview instant picture.effects picture.looks strip.terminal | rich
+watch.drawing    | dashboard.overview instant picture.effects watch.strips | datetime rich
+watch.screen     | dashboard.overview errors instant strip.terminal watch.drawing watch.strips | rich sys
+watch.app        | app dashboard.fleet service settings watch.screen |
 install.places   |                                                            |
 install.steps    |                                                            |
 install.host     | checks settings install.places                             |
@@ -146,9 +151,6 @@ install.change   | errors install.edge install.host install.places install.relea
 install.commands | errors config install.*                                    | fcntl os pathlib sys
 install.cli      | errors install.change install.commands install.edge        | argparse sys
 
-cli              | acl preview errors config logs settings values wire app install.cli poller.app explain tickets.snapshot mqtt.messages mqtt.topics mqtt.home_assistant mqtt.home_assistant_node mqtt.home_assistant_poller demo.demo doctor checks strip.drivers strip.serve watch.app extras view.address view.app | argparse logging os pathlib sys time
-watch.drawing    | dashboard.overview instant picture.effects picture.looks strip.terminal | datetime rich
-watch.app        | app dashboard.fleet dashboard.overview instant service settings watch.drawing | os rich
 __main__         | cli                                                        | sys
 demo.*           | *                                                          | *
 """  # noqa: E501 - a table

@@ -193,3 +193,11 @@ def test_a_duration_is_written_as_the_configuration_has_it(value: float, text: s
 @given(st.integers(0, 520 * 604_800) | st.integers(10, 60_000).map(lambda milliseconds: milliseconds / 1000))
 def test_a_duration_in_words_can_be_put_back_into_the_configuration(value: float) -> None:
     assert values.duration("0s", "520w")(seconds(value)) == pytest.approx(value)
+
+
+def test_one_pixel_is_one() -> None:
+    settings, _ = config.parse(
+        "{node: {id: n}, strips: [{name: s, driver: memory, pixels: 1, boards: [a]}], looks: [{match: {}, color: red}]}"
+    )
+
+    assert "strip     s: 1 pixel on memory; boards a; brightness 100%; status pixel first" in explain(settings)

@@ -56,11 +56,9 @@ EVENT = {
 }
 
 
-def fleet_of(nodes: int, pixels: int, board: dict[str, Any]) -> Looker:
-    """Give a fleet in which each node shows one board of its own making on a strip."""
-    looker = Looker()
-    looker.up()
-    config = {
+def configured(pixels: int) -> dict[str, Any]:
+    """Give the configuration of a strip that shows one board."""
+    return {
         "boards": ["ops"],
         "pixels": pixels,
         "status_pixel": "first",
@@ -69,10 +67,16 @@ def fleet_of(nodes: int, pixels: int, board: dict[str, Any]) -> Looker:
         "overdue_effect": "pulse",
         "looks": [{"name": "all", "match": {}, "color": "ff0000", "effect": None}],
     }
+
+
+def fleet_of(nodes: int, pixels: int, board: dict[str, Any]) -> Looker:
+    """Give a fleet in which each node shows one board of its own making on a strip."""
+    looker = Looker()
+    looker.up()
     looker.hear("tickets/ops", board)
     for number in range(nodes):
         looker.hear(f"nodes/n{number}/availability", b"online")
-        looker.hear(f"nodes/n{number}/strips/ops/config", config)
+        looker.hear(f"nodes/n{number}/strips/ops/config", configured(pixels))
     looker.look()
     return looker
 
@@ -442,3 +446,15 @@ def test_a_board_as_large_as_may_be_is_shown_on_twenty_strips() -> None:
     assert overview.boards["ops"].total == 10_000
     assert {sum(pixel.tickets for pixel in strip.pixels) for strip in overview.strips.values()} == {10_000}
     assert [ticket.key for ticket in overview.strips["n7", "ops"].pixels[299].first] == ["OPS-1"]
+
+
+def test_a_strip_that_would_take_too_long_to_reckon_has_no_tickets_and_the_others_have() -> None:
+    looker = fleet_of(1, 10, tickets(*"A" * 10_000))
+    config = configured(10)
+    looker.hear("nodes/evil/strips/a/config", config | {"boards": ["ops"] * 200, "looks": config["looks"] * 200})
+    looker.hear("nodes/evil/strips/b/config", config | {"boards": ["ops"] * 200, "looks": config["looks"] * 200})
+    overview = looker.look()
+
+    assert sum(entry.tickets for entry in overview.strips["n0", "ops"].legend) == 10_000
+    assert overview.strips["evil", "a"].legend == overview.strips["evil", "b"].legend == ()
+    assert not overview.strips["evil", "a"].matched

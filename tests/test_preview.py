@@ -136,6 +136,13 @@ def test_a_reversed_strip_is_drawn_from_its_far_end_and_described_from_pixel_0()
     assert (plain[0], turned[0]) == ("14", "266")  # the status pixel: the first of ten, and the last
 
 
+@pytest.mark.parametrize(("number", "words"), [(10, "all looks in proportion"), (11, "the last looks go without")])
+def test_it_is_told_where_there_are_more_looks_than_pixels(number: int, words: str) -> None:
+    looks = ", ".join(f"{{match: {{status: S{at}}}, color: red}}" for at in range(number))
+
+    assert f"on 10 pixels: {words}; the last pixel" in captions(looks=f"[{looks}]")
+
+
 def test_every_strip_of_the_node_is_drawn() -> None:
     strip = settings().strips[0]
     two = settings()._replace(strips=(strip._replace(name="left"), strip._replace(name="right")))

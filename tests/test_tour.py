@@ -15,8 +15,10 @@ from random import Random
 from typing import Any, NamedTuple
 
 import pytest
+from browser import Watched, chromium
 from paho.mqtt.enums import MQTTProtocolVersion
 from parts import PATIENCE, Observer, wait_until
+from playwright.sync_api import expect
 from test_demo import children, gone, offspring, without_mosquitto
 from touring import TouredDemo
 
@@ -103,21 +105,40 @@ SEEN: dict[str, Callable[[Scene], object]] = {
 """What shows that a button has broken something."""
 
 
+TOLD = {
+    "broker": "The broker cannot be reached",
+    "jira": "Jira cannot be reached: board ops",
+    "token": "Jira refuses the sign-in: board ops",
+    "strip": "strip ops: ws281x: code -13, Unable to initialize SPI",
+    "driver": "strip.sock hung up",
+    "flood": "",
+}
+"""What the page says of it, among the faults; a flood is none."""
+
+
 @pytest.mark.parametrize("name", SEEN)
-def test_a_button_breaks_something_that_is_seen_and_mends_it_again(tmp_path: Path, name: str) -> None:
+def test_a_button_breaks_something_that_strip_and_page_show_and_mends_it_again(tmp_path: Path, name: str) -> None:
     with ExitStack() as stack:
         scene = open_scene(stack, tmp_path)
-        scene.demo.press(name)
-        wait_until(lambda: scene.demo.broken() == {name}, "the break")
-        wait_until(lambda: SEEN[name](scene), "what shows it", LONG)
-        if name != "driver":
-            scene.demo.press(name)
+        watched = stack.enter_context(Watched(stack.enter_context(chromium())))
+        watched.page.goto(scene.demo.url)
+        button, verdict = watched.page.locator(f"[data-name={name}]"), watched.page.locator("#state-title")
+        expect(verdict).to_have_text("Everything works", timeout=1000 * PATIENCE)
 
-        wait_until(lambda: not scene.demo.broken(), "the mending")
+        button.click()
+        expect(watched.page.locator("#faults")).to_contain_text(TOLD[name], timeout=1000 * LONG)
+        wait_until(lambda: SEEN[name](scene), "what shows it", LONG)
+        if name != "driver":  # which heals by itself
+            assert scene.demo.broken() == {name}
+            button.click()
+
+        wait_until(lambda: not scene.demo.broken(), "the mending", LONG)
         wait_until(
-            lambda: scene.well and scene.node["boards"]["ops"]["tickets"] < FLOOD, "a node that is well again", 60
+            lambda: scene.well and scene.node["boards"]["ops"]["tickets"] < FLOOD, "a node that is well again", LONG
         )
+        expect(verdict).to_have_text("Everything works", timeout=1000 * LONG)
         wait_until(lambda: scene.demo.strip[0] in "rmb" and scene.demo.strip[-1] == ".", "the tickets on the strip")
+        assert watched.complaints == []
         assert scene.demo.stop()[0] == 0
         assert scene.demo.err == ""
 

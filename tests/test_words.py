@@ -18,6 +18,8 @@ from apimon_node.dashboard.words import MOST, address, address_of, line
         ("a\u202eb\u2066c", "a\ufffdb\ufffdc"),
         ("a\x1b[2Jb\x00", "a\ufffd[2Jb\ufffd"),
         ("zero\u200bwidth\ufeff", "zero\ufffdwidth\ufffd"),
+        ("soft\xadhyphen\u3164filler", "soft\ufffdhyphen\ufffdfiller"),
+        ("tags\U000e0041\U000e007f", "tags\ufffd\ufffd"),
         ("שלום", "שלום"),
         ("", ""),
     ],

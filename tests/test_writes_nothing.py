@@ -144,7 +144,9 @@ def test_an_hour_of_a_node_with_3600_snapshots_and_a_broker_that_is_lost_writes_
     trace = tmp_path / "trace"
     with (
         Mosquitto(tmp_path) as broker,
-        Program(tmp_path, "run", "--config", fast_node(tmp_path, broker.port), under=under_strace(trace)) as program,
+        Program(
+            tmp_path, "run", "--config", fast_node(tmp_path, broker.port), python=[*under_strace(trace), sys.executable]
+        ) as program,
     ):
         with Observer(broker.port) as observer:
             observer.wait_for("apimon/nodes/hall/availability", b"online")
@@ -184,9 +186,8 @@ def poller(folder: Path, broker: Mosquitto, jira: JiraServer, *under: str) -> Pr
     config = folder / "poller.yaml"
     boards = "".join(f"  - {{name: {board}, jql: project = OPS}}\n" for board in BOARDS)
     config.write_text(POLLER.format(port=broker.port, url=jira.url) + boards, encoding="utf-8")
-    return Program(
-        folder, "poll", "--config", str(config), environment={"APIMON_JIRA_TOKEN": "token"}, under=under
-    )  # fmt: skip
+    token = {"APIMON_JIRA_TOKEN": "token"}
+    return Program(folder, "poll", "--config", str(config), environment=token, python=[*under, sys.executable])
 
 
 @needs_strace
@@ -274,7 +275,9 @@ def test_a_node_works_and_starts_anew_where_nothing_can_be_written(
 ) -> None:
     config = fast_node(tmp_path, broker.port)
     soon = "from apimon_node import node\nnode.RESTART_EVERY = 0"
-    with Program(tmp_path, "run", "--config", config, before=soon, under=all_read_only(tmp_path)) as program:
+    with Program(
+        tmp_path, "run", "--config", config, before=soon, python=[*all_read_only(tmp_path), sys.executable]
+    ) as program:
         observer.wait_for("apimon/nodes/hall/availability", b"online")
         work(observer, 10)
         trouble(observer)

@@ -36,8 +36,8 @@ STATES = {
         " The poller asks again by itself."
     ),
     JiraState.AUTH: (
-        "Give the poller a new token, or give its user access to Jira and the project, and restart it: a token may have"
-        " expired or been revoked."
+        "Give the poller a new token, or give its user access to Jira and the project: a token may have expired or been"
+        " revoked. A new one counts at the next try."
     ),
     JiraState.QUERY: (
         "Correct the board's jql in the poller's config.yaml: try it in Jira's own search, and narrow it if it finds"

@@ -13,7 +13,7 @@ from apimon_node.dashboard.memo import Memo
 from apimon_node.dashboard.nodes import node, poller
 from apimon_node.dashboard.overview import Board, BoardState, Broker, BrokerState, Node, Overview, Poller, Strip
 from apimon_node.dashboard.payloads import PollerStatus, StripConfig, StripReport
-from apimon_node.dashboard.pixels import Conditions, lit, reckon, sort, strip, unsaid
+from apimon_node.dashboard.pixels import MOST_EFFORT, Conditions, Pile, effort, lit, reckon, sort, strip, unsaid
 from apimon_node.instant import Instant, WallClock
 from apimon_node.mqtt.messages import Down, Event, Message, Up
 from apimon_node.picture.looks import ages
@@ -32,6 +32,8 @@ class Fleet:
         self._heard = Heard(base_topic)
         self._memo = Memo()
         self._hours: dict[str, Hour] = {}
+        self._piles: dict[tuple[object, ...], tuple[Pile, ...] | None] = {}
+        self._strength = MOST_EFFORT  # what is left of it in this update
         self._clock: WallClock | None = None
         self._lead = 0.0  # how far wall time is ahead of monotonic time
         self._broker = Broker()
@@ -88,6 +90,7 @@ class Fleet:
     def _update(self, now: Instant) -> None:
         self._heard.read(now)
         self._memo.turn()
+        self._piles, self._strength = {}, MOST_EFFORT
         watched = self._watch(now)
         boards = self._boards(watched)
         self._note(watched, now)
@@ -175,13 +178,22 @@ class Fleet:
             live=self._heard.nodes_online.get(owner) is True,
         )
         backing = None
-        if self._heard.configs.get(*key) is not None:
-            tickets = tuple(self._tickets(board) for board in boards)
-            piles = self._memo.of(("piles", config.looks, config.boards), sort, config.looks, tickets)
+        if self._heard.configs.get(*key) is not None and (piles := self._pile(config, boards)) is not None:
             backing = self._memo.of(("backing", key), reckon, config, piles, lit(conditions, config).effect)
         said = self._heard.strips.get(*key) or unsaid(config)
         report = dict(status.strips).get(key[1], StripReport()) if status else StripReport()
         return self._memo.of(("strip", key), strip, key, said, config, backing, report, conditions)
+
+    def _pile(self, config: StripConfig, boards: Iterable[Watched]) -> tuple[Pile, ...] | None:
+        """Sort the tickets of a strip, as another one may have done; None where that would be too much work."""
+        kind = config.looks, config.boards
+        if kind not in self._piles:
+            tickets = tuple(self._tickets(board) for board in boards)
+            work = effort(config.looks, tickets)
+            bearable = work <= self._strength
+            self._strength -= work * bearable
+            self._piles[kind] = self._memo.of(("piles", kind), sort, config.looks, tickets) if bearable else None
+        return self._piles[kind]
 
     def _pollers(self) -> Iterator[tuple[str, Poller]]:
         heard = self._heard

@@ -22,6 +22,14 @@ from apimon_node.tickets.snapshot import Ticket
 SCREEN_GAMMA = 2.2
 """Of the screens on which colours are seen (sRGB, nearly): what is dimmed for them is to look as it does on a strip."""
 
+TICKET_EFFORT = 10
+"""Looks that could be tried in the time that a ticket takes besides."""
+
+MOST_EFFORT = 5_000_000
+"""Looks that are tried for tickets at once, on all strips: a second or two if no two tickets are alike. Ten boards as
+large as may be, with twenty looks each, need less; and anybody may say that a strip shows the same board 200 times.
+"""
+
 Item = tuple[str, str | None, Ticket, bool]
 """A ticket, as card() takes it."""
 
@@ -73,6 +81,11 @@ def sort(looks: Sequence[Look], boards: tuple[Tickets, ...]) -> tuple[Pile, ...]
             if at != NOWHERE:
                 (piles[at].late if overdue else piles[at].calm).append((board.board, board.browse, ticket, overdue))
     return piles
+
+
+def effort(looks: Sequence[Look], boards: tuple[Tickets, ...]) -> int:
+    """Tell how much work it is to sort tickets, at the worst."""
+    return sum(len(board.tickets) for board in boards) * (len(looks) + TICKET_EFFORT)
 
 
 def reckon(config: StripConfig, piles: tuple[Pile, ...], scene: Scene) -> Backing:

@@ -14,8 +14,13 @@ MAX_ADDRESS = 2000
 ID = re.compile(r"[a-z0-9_-]{1,100}")
 """The id of a node, a strip, a poller or a board (MQTT contract); we take none that is longer."""
 
-_TRICKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
-"""Control characters, and those that turn the direction of writing (UAX 9) or are not seen."""
+_TRICKS = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
+    r"\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+"""Control characters, and those that turn the direction of writing (UAX 9) or are not seen: in the block of tags
+(U+E0000) a whole sentence can hide.
+"""
 
 _ADDRESS = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[\w.-]+)(:\d{1,5})?(/[\w/.~%!$&()*+,;=:@?#-]*)?", re.ASCII)
 _KEY = re.compile(r"\w[\w.-]*", re.ASCII)

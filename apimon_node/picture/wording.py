@@ -31,9 +31,10 @@ def clauses(match: Match, duration: Callable[[float], str]) -> Iterator[tuple[st
 def _duration(seconds: float) -> str:
     for size, unit in UNITS.items():
         if seconds >= size and seconds % size == 0:
-            return _number(seconds / size, unit)
-    return _number(seconds, "second")
+            return quantity(seconds / size, unit)
+    return quantity(seconds, "second")
 
 
-def _number(number: float, unit: str) -> str:
-    return f"{number:.10g} {unit}{'' if number == 1 else 's'}"
+def quantity(value: float, of: str) -> str:
+    """Count things: `1 pixel`, `2 pixels`."""
+    return f"{value:.10g} {of}{'' if value == 1 else 's'}"

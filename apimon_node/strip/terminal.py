@@ -42,7 +42,7 @@ class Terminal:
         self._console = _Console(file=file, highlight=False, soft_wrap=True, force_terminal=file.isatty() or None)
         self._live: Live | None = None
         self._lines: dict[str, Text] = {}
-        self._letters = self._console.color_system is None or self._console.no_color or not _has_blocks(file)
+        self._letters = self._console.color_system is None or self._console.no_color or not has_blocks(file.encoding)
         self.alive = file.isatty() and not self._console.is_dumb_terminal
         """Whether lines can be drawn anew in place."""
 
@@ -119,10 +119,10 @@ class TerminalStrip(PromptDriver):
         self._terminal.close()
 
 
-def _has_blocks(file: TextIO) -> bool:
-    """Tell whether a file's encoding has the block: one from before UTF-8 has none."""
+def has_blocks(encoding: str | None) -> bool:
+    """Tell whether an encoding has the block: one from before UTF-8 has none."""
     try:
-        BLOCK.encode(file.encoding or "ascii")
+        BLOCK.encode(encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
         return False
     return True

@@ -2,14 +2,13 @@
 
 import logging
 import math
-import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Self
 
 from apimon_node import wire
-from apimon_node.app import clock, link_to_broker
+from apimon_node.app import clock, guest_link
 from apimon_node.dashboard.fleet import Fleet
 from apimon_node.dashboard.sections import Sections
 from apimon_node.mqtt.link import Waitable
@@ -62,8 +61,7 @@ class View:
             self._address = self._address._replace(port=port_of(sock))
             app = application(self._feed, Names(self._address, self._names), self._tour)
             self._server = stack.enter_context(Server(app, sock, self._feed.close))
-            client = f"apimon-view-{os.getpid()}"
-            self._link = stack.enter_context(link_to_broker(self._settings, client, None, self._fleet.subscriptions))
+            self._link = stack.enter_context(guest_link(self._settings, "view", self._fleet.subscriptions))
             self._stack = stack.pop_all()
         return self
 

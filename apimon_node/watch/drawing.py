@@ -2,63 +2,62 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import NamedTuple
+from itertools import islice
 
-from rich.color import Color as RichColor
-from rich.console import Group, RenderableType
-from rich.style import Style
+from rich.console import RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from apimon_node.dashboard.overview import Board, BoardState, BrokerState, Event, Node, Overview, Pixel, Poller, Strip
+from apimon_node.dashboard.overview import Board, BoardState, BrokerState, Event, Node, Overview, Poller
 from apimon_node.instant import Instant
-from apimon_node.picture.effects import Effect, level
-from apimon_node.picture.looks import Color
-from apimon_node.strip.terminal import BLOCK, letter
+from apimon_node.picture.effects import Effect
+from apimon_node.watch.strips import BAD, GOOD, ODD, QUIET, Canvas, draw_strip
 
-SOCKET = "··"
-"""What a dark pixel looks like: two columns, as a lit one."""
-
-GOOD, BAD, ODD, QUIET = "green", "bold red", "yellow", "dim"
-"""Styles; the words beside them say the same."""
-
-EVENTS = 8
+EVENTS, EVENTS_IN_SHORT = 8, 3
 """Of the last events, how many are shown."""
 
-
-class Canvas(NamedTuple):
-    """What it is drawn on: its columns, and whether it has colours. Without them each pixel is a letter."""
-
-    width: int
-    colors: bool = True
+WRONG_SHARE = 3
+"""Where lines are scarce, what is wrong takes at most one of so many."""
 
 
-def draw(overview: Overview, canvas: Canvas, now: Instant, node: str | None = None) -> RenderableType:
-    """Draw all nodes, or the one named, with what belongs to them."""
-    nodes = [each for each in overview.nodes.values() if node in (None, each.id)]
-    boards = {name for each in nodes for name in each.boards}
-    seen = [board for board in overview.boards.values() if node is None or board.name in boards]
-    pollers = [poller for poller in overview.pollers.values() if node is None or _feeds(poller, boards)]
-    events = [event for event in overview.events if node is None or event.board in boards]
-    parts: list[RenderableType] = [*_broker(overview)]
-    if not nodes:
-        parts.append(_nobody(overview, node))
-    for each in nodes:
-        parts += [Text(), *_node(each, overview, canvas, now)]
-    if seen:
-        parts += [Text(), _boards(seen, now)]
-    if pollers:
-        parts += [Text(), *(line for poller in pollers for line in _poller(poller))]
-    if events:
-        parts += [Text(), *(_event(event) for event in events[:EVENTS])]
-    parts += [Text(trouble, ODD) for trouble in overview.troubles]
-    return Group(*parts)
+def draw(overview: Overview, canvas: Canvas, now: Instant, node: str | None = None) -> Iterator[RenderableType]:
+    """Draw all nodes, or the one named, with what belongs to them; whoever has no more room need not ask for all."""
+    seen = overview if node is None else _narrowed(overview, node)
+    yield from _broker(overview)
+    if canvas.scarce is not None:
+        yield from _in_short(seen, canvas.scarce // WRONG_SHARE)
+    if not seen.nodes:
+        yield _nobody(overview, node)
+    for each in seen.nodes.values():
+        yield Text()
+        yield from _node(each, seen, canvas, now)
+    if seen.boards:
+        yield Text()
+        yield _boards(seen.boards.values(), now)
+    if seen.pollers:
+        yield Text()
+    for poller in seen.pollers.values():
+        yield from _poller(poller, canvas)
+    yield from _news(seen, canvas)
 
 
 def moves(overview: Overview, node: str | None = None) -> bool:
     """Tell whether anything that is drawn differs over time."""
     strips = (strip for strip in overview.strips.values() if node in (None, strip.node))
     return any(pixel.effect is not Effect.STEADY for strip in strips if not strip.dark for pixel in strip.pixels)
+
+
+def _narrowed(overview: Overview, name: str) -> Overview:
+    """Leave of an overview what belongs to one node."""
+    nodes = {each: node for each, node in overview.nodes.items() if each == name}
+    boards = {board for node in nodes.values() for board in node.boards}
+    return overview._replace(
+        nodes=nodes,
+        boards={each: board for each, board in overview.boards.items() if each in boards},
+        pollers={each: poller for each, poller in overview.pollers.items() if _feeds(poller, boards)},
+        events=tuple(event for event in overview.events if event.board in boards),
+    )
 
 
 def _feeds(poller: Poller, boards: set[str]) -> bool:
@@ -73,7 +72,8 @@ def _broker(overview: Overview) -> Iterator[Text]:
         case BrokerState.CONNECTING:
             yield Text(f"connecting to the broker{broker.text and ': '}{broker.text}", ODD)
         case BrokerState.LOST:
-            yield Text(f"no connection to the broker, this is what was heard last: {broker.text}", BAD)
+            yield Text(f"no connection to the broker: {broker.text}", BAD)
+            yield Text("below is what was heard last", ODD)
     for topic in broker.denied:
         yield Text(f"the broker does not let us read {topic}", ODD)
 
@@ -88,7 +88,26 @@ def _nobody(overview: Overview, node: str | None) -> Text:
     return Text(f"nothing is heard of node {node}; there is: {known}", ODD)
 
 
-def _node(node: Node, overview: Overview, canvas: Canvas, now: Instant) -> Iterator[Text]:
+def _in_short(overview: Overview, most: int) -> Iterator[Text]:
+    """Say what is wrong, a line each and so many at the most: who is away before who has something to tell."""
+    wrong = _wrong(overview)
+    for text in islice(wrong, most):
+        yield Text("! ", BAD, no_wrap=True, overflow="ellipsis").append(text, "default")
+    if more := sum(1 for _ in wrong):
+        yield Text(f"! and {more} more", BAD)
+
+
+def _wrong(overview: Overview) -> Iterator[str]:
+    nodes, pollers = overview.nodes.values(), overview.pollers.values()
+    yield from (f"node {node.id}: offline" for node in nodes if node.online is False)
+    yield from (f"poller {poller.id}: offline" for poller in pollers if poller.online is False)
+    yield from (f"node {node.id}: {fault.text}" for node in nodes for fault in node.faults)
+    for poller in pollers:
+        yield from (f"poller {poller.id}: {text}" for text, _ in _failed(poller))
+    yield from overview.troubles
+
+
+def _node(node: Node, overview: Overview, canvas: Canvas, now: Instant) -> Iterator[RenderableType]:
     """Draw a node: how it is, its strips, and what is wrong with it."""
     head = Text(f"{node.id}  ", "bold").append(*_how(node))
     if node.light is not None:
@@ -98,11 +117,10 @@ def _node(node: Node, overview: Overview, canvas: Canvas, now: Instant) -> Itera
     yield head
     for strip in overview.strips.values():
         if strip.node == node.id:
-            yield from _strip(strip, canvas, now)
-    for fault in node.faults:
-        yield Text("  ! ", BAD, overflow="fold").append(fault.text, "default")
-        if fault.advice:
-            yield Text(f"    {fault.advice}", QUIET)
+            yield from draw_strip(strip, canvas, now)
+    if canvas.scarce is None:
+        for fault in node.faults:
+            yield from _fault(fault.text, fault.advice)
 
 
 def _how(node: Node) -> tuple[str, str]:
@@ -122,61 +140,11 @@ def _light(node: Node) -> str:
     return f"{node.light.share:.0%}{effect}{', quiet hours' if node.quiet else ''}"
 
 
-def _strip(strip: Strip, canvas: Canvas, now: Instant) -> Iterator[Text]:
-    """Draw a strip in its direction, in as many lines as it takes, and what its colours mean."""
-    label = f"  {strip.name} "
-    row = strip.pixels[::-1] if strip.reverse else strip.pixels
-    line = Text(label)
-    a_line = max(1, (canvas.width - len(label) - 1) // (len(BLOCK) if canvas.colors else 1))
-    for at, pixel in enumerate(row):
-        if at and at % a_line == 0:
-            yield line
-            line = Text(" " * len(label))
-        _append(line, pixel, strip, canvas, now)
-    yield line
-    legend = Text(" " * len(label))
-    for entry in strip.legend:
-        if entry.tickets:
-            late = f" ({entry.overdue} overdue)" if entry.overdue else ""
-            legend.append("■ " if canvas.colors else f"{letter(*entry.color)} ", _style(entry.color))
-            legend.append(f"{entry.name} {entry.tickets}{late}  ")
-    if legend.plain.strip():
-        yield legend
-    if remark := ", ".join(_remarks(strip)):
-        yield Text(" " * len(label) + remark, ODD)
-
-
-def _remarks(strip: Strip) -> Iterator[str]:
-    """Say in words what the pixels tell by colour."""
-    if not strip.live:
-        yield "as it was when its node was last heard"
-    if strip.dark:
-        yield "dark: the light is off"
-    if strip.status != "ok":
-        yield {"connection": "orange: tickets may be old", "error": "red: something is broken"}.get(
-            strip.status, strip.status
-        )
-    if strip.overflow:
-        yield "more tickets than pixels"
-    if strip.limited:
-        yield "dimmed to its limit of current"
-
-
-def _append(line: Text, pixel: Pixel, strip: Strip, canvas: Canvas, now: Instant) -> None:
-    """Draw a pixel at a moment; without colours, one that moves is a capital letter."""
-    lit = any(pixel.color) and not strip.dark
-    if not canvas.colors:
-        mark = letter(*pixel.color) if lit else "."
-        line.append(mark if pixel.effect is Effect.STEADY else mark.upper())
-    elif not lit:
-        line.append(SOCKET, QUIET)
-    else:
-        line.append(BLOCK, _style(pixel.color, level(pixel.effect, now.monotonic, strip.period)))
-
-
-def _style(color: Color, share: float = 1.0) -> Style:
-    red, green, blue = (round(value * share) for value in color)
-    return Style(color=RichColor.from_rgb(red, green, blue))
+def _fault(text: str, advice: str) -> Iterator[RenderableType]:
+    """Draw what is wrong, and what to do about it."""
+    yield Padding.indent(Text("! ", BAD, overflow="fold").append(text, "default"), 2)
+    if advice:
+        yield Padding.indent(Text(advice, QUIET), 4)
 
 
 def _boards(boards: Iterable[Board], now: Instant) -> Table:
@@ -186,9 +154,14 @@ def _boards(boards: Iterable[Board], now: Instant) -> Table:
         table.add_column(name, justify="left" if name == "board" else "right", no_wrap=True)
     table.add_column("of them")
     for board in boards:
-        late = Text(str(board.overdue), BAD if board.overdue else "default")
-        table.add_row(Text(board.name, "bold"), Text(str(board.total)), late, _statuses(board, now))
+        table.add_row(Text(board.name, "bold"), *_numbers(board), _statuses(board, now))
     return table
+
+
+def _numbers(board: Board) -> tuple[Text, Text]:
+    if board.state is BoardState.UNKNOWN:
+        return Text("?", ODD), Text("?", ODD)
+    return Text(str(board.total)), Text(str(board.overdue), BAD if board.overdue else "default")
 
 
 def _statuses(board: Board, now: Instant) -> Text:
@@ -201,24 +174,38 @@ def _statuses(board: Board, now: Instant) -> Text:
     return counts
 
 
-def _poller(poller: Poller) -> Iterator[Text]:
+def _poller(poller: Poller, canvas: Canvas) -> Iterator[RenderableType]:
     """Draw a line for a poller, and one for each board that it could not ask for."""
     how, style = {True: ("online", GOOD), False: ("offline", BAD), None: ("has not said how it is", ODD)}[poller.online]
     yield Text("poller ", QUIET).append(f"{poller.id}  ", "bold").append(how, style)
+    if canvas.scarce is None:
+        for text, advice in _failed(poller):
+            yield from _fault(text, advice)
+
+
+def _failed(poller: Poller) -> Iterator[tuple[str, str]]:
+    """Give the boards that a poller could not ask for: why not, and what to do about it."""
     for board in poller.boards:
         if board.state != "ok":
-            yield Text("  ! ", BAD).append(f"{board.name}: {board.detail or board.state}", "default")
-            if board.advice:
-                yield Text(f"    {board.advice}", QUIET)
+            yield f"{board.name}: {board.detail or board.state}", board.advice
+
+
+def _news(overview: Overview, canvas: Canvas) -> Iterator[Text]:
+    """Draw what happened to tickets, and, where that does not stand further up, what could not be read."""
+    if overview.events:
+        yield Text()
+    yield from map(_event, overview.events[: EVENTS if canvas.scarce is None else EVENTS_IN_SHORT])
+    if canvas.scarce is None:
+        yield from (Text(trouble, ODD) for trouble in overview.troubles)
 
 
 def _event(event: Event) -> Text:
     """Draw a line for what happened to a ticket."""
     at = "--:--:--" if event.at is None else f"{datetime.fromtimestamp(event.at).astimezone():%H:%M:%S}"
     what = {
-        "created": f"created: {event.status}",
-        "status_changed": f"{event.before} → {event.status}",
-        "overdue": f"overdue: {event.status}",
+        "created": f"created: {event.status or '?'}",
+        "status_changed": f"{event.before or '?'} → {event.status or '?'}",
+        "overdue": f"overdue: {event.status or '?'}",
         "closed": "gone from the board",
     }.get(event.type, event.type)
     line = Text(f"{at}  ", QUIET, no_wrap=True, overflow="ellipsis")
