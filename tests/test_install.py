@@ -30,7 +30,7 @@ from apimon_node.install.host import (
 from apimon_node.install.plan import OURS, kept, our_unit, plan, removal, started
 from apimon_node.install.steps import Build, Copy, Folder, Link, Remove, Restore, Stay, Step, Systemctl, Write, so, told
 from apimon_node.install.switch import Release, configurations, keep, switch
-from apimon_node.install.template import with_driver
+from apimon_node.install.template import as_id, first
 from apimon_node.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -54,7 +54,7 @@ FRESH = Host(
 
 def wanted(*words: str, host: Host = FRESH, text: str | None = None, shipped: Shipped = SHIPPED) -> Wanted:
     chosen = roles(frozenset(words), frozenset(), host.machine.pi)
-    text = text or with_driver(shipped.config, chosen, host.machine.pi)
+    text = text or first(shipped.config, chosen, host.machine.pi, "hallway")
     return Wanted("file:///home/pi/apimon_node", chosen, shipped, text, config.parse(text)[0])
 
 
@@ -278,7 +278,7 @@ def test_the_extras_are_those_of_the_package() -> None:
 def test_the_first_configuration_has_the_driver_of_this_machine(
     words: str, pi: Pi, driver: str, gpio: int | None, socket: str | None
 ) -> None:
-    text = with_driver(SHIPPED.config, frozenset(words.split()), pi)
+    text = first(SHIPPED.config, frozenset(words.split()), pi, "")
     settings, warnings = config.parse(text)
 
     assert warnings == config.parse(SHIPPED.config)[1]
@@ -287,6 +287,31 @@ def test_the_first_configuration_has_the_driver_of_this_machine(
     assert settings.mqtt == config.parse(SHIPPED.config)[0].mqtt
     changed = zip(SHIPPED.config.splitlines(), text.splitlines(), strict=True)
     assert all(old.find("#") == new.find("#") for old, new in changed if old != new and len(old) < 40)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("kitchen", "kitchen"),
+        ("Kitchen-2.fritz.box", "kitchen-2"),
+        ("Bens Küche", "bens-k-che"),
+        ("-x-", "x"),
+        ("localhost", ""),
+        ("", ""),
+    ],
+)
+def test_a_host_name_becomes_an_id(name: str, expected: str) -> None:
+    assert as_id(name) == expected
+
+
+@pytest.mark.parametrize(("name", "expected"), [("raspberrypi-in-the-kitchen", None), ("localhost", "hallway main")])
+@pytest.mark.parametrize("words", ["node poller", "poller"])
+def test_two_machines_do_not_have_the_same_ids(words: str, name: str, expected: str | None) -> None:
+    settings, _ = config.parse(first(SHIPPED.config, frozenset(words.split()), Pi.ZERO_W, name))
+
+    assert settings.node is not None
+    assert settings.poller is not None
+    assert f"{settings.node.id} {settings.poller.id}" == (expected or f"{name} {name}")
 
 
 def test_the_strip_service_listens_where_the_configuration_says() -> None:

@@ -16,7 +16,7 @@ from apimon_node.install.host import POLLER, ROLES, SPI, WS281X, Host, Wanted, o
 from apimon_node.install.plan import kept, plan, release, removal, rest, started
 from apimon_node.install.steps import Step, so, told
 from apimon_node.install.switch import keep, switch
-from apimon_node.install.template import with_driver
+from apimon_node.install.template import first
 
 NEW = f"{__version__}-<n>"
 """What a release is called in a plan before it exists."""
@@ -127,7 +127,7 @@ def _wish(host: Host, origin: str, wanted: frozenset[str]) -> Wanted:
     """Say what is wanted. Raises ConfigError where the configuration that is there is wrong."""
     shipped = source.shipped()
     there = places.CONFIG in host.files
-    text = host.files[places.CONFIG] if there else with_driver(shipped.config, wanted, host.machine.pi)
+    text = host.files[places.CONFIG] if there else first(shipped.config, wanted, host.machine.pi, host.name)
     settings, _ = config.parse(text, places.CONFIG, Path(places.CONFIG_FOLDER))
     drivers = {strip.driver for strip in settings.strips} & {SPI, WS281X}
     return Wanted(source.named(origin), wanted | drivers, shipped, text, settings)

@@ -44,6 +44,7 @@ def look(edge: Edge) -> Host:
     links = {path: target for path in LINKS if (target := _target(edge, path))}
     return Host(
         machine=seen,
+        name=os.uname().nodename,
         architecture=os.uname().machine,
         root=seen.root or edge.root != Path("/"),
         writable=not os.statvfs(edge.root).f_flag & os.ST_RDONLY,
