@@ -599,6 +599,15 @@ def test_a_unit_that_the_new_release_does_not_have_goes() -> None:
     assert "remove /etc/systemd/system/apimon-poller@.service" in open_steps(switch(host, Release("2.0-1", {})))
 
 
+def test_whoever_is_interrupted_while_they_go_back_goes_back_when_they_ask_again() -> None:
+    host = done(FRESH, wanted())
+    host = host._replace(links={**host.links, places.PREVIOUS: places.release("0.0.9-1")})
+    steps = [step.action for step in switch(host, Release("0.0.9-1", SHIPPED.units), "0.1.0-1")]
+
+    assert steps[-1] == Link(places.PREVIOUS, places.release("0.1.0-1"))
+    assert any(isinstance(step, Stay) for step in steps)
+
+
 def test_where_nothing_runs_nothing_is_started() -> None:
     host = FRESH._replace(states={"apimon-node.service": "inactive"})
 
@@ -682,6 +691,14 @@ def test_a_source_that_is_gone_is_said_before_pip_is_asked(tmp_path: Path) -> No
         source.existing("file:///no%20such/place")
 
 
+@pytest.mark.parametrize("url", ["git+https://me:t0ken@x/a", "https://t0ken@x/a.whl"])
+def test_an_address_with_a_secret_is_refused_without_telling_it(url: str) -> None:
+    with pytest.raises(InstallError, match=r"~/\.netrc") as told:
+        source.named(url)
+    assert "t0ken" not in str(told.value)
+    assert source.named("git+ssh://git@x/a") == "git+ssh://git@x/a"
+
+
 def test_a_release_without_what_it_ships_is_not_whole(tmp_path: Path) -> None:
     with pytest.raises(InstallError, match=r"^this release is not whole: .*/share/systemd: No such file or directory$"):
         source.shipped(tmp_path)
@@ -700,6 +717,8 @@ def test_a_release_without_what_it_ships_is_not_whole(tmp_path: Path) -> None:
         ("  fatal error: Python.h: No such file or directory\nERROR: Failed", "sudo apt-get install gcc python3-dev"),
         ("error: command 'gcc' failed: No such file or directory", "sudo apt-get install gcc python3-dev"),
         ("ERROR: file:///x does not appear to be a Python project: neither", "this is no source of apimon-node"),
+        ("… SSLError(1, '[SSL] certificate verify failed: certificate is not yet valid')\nERROR: No", "clock right"),
+        ("SSL certificate problem: certificate has expired", "clock right"),
         ("noise\nERROR: Something new\nmore noise", "pip says: Something new"),
         ("Segmentation fault", "pip says: Segmentation fault"),
         ("", "pip has failed without a word"),

@@ -492,14 +492,90 @@ def test_a_full_disk_in_the_middle_leaves_the_old_version_running(pi: Pi, monkey
     assert pi.at(places.unit(NODE_UNIT)).read_text(encoding="utf-8") == source.shipped().units[NODE_UNIT]
 
 
-def test_what_an_upgrade_that_was_killed_has_left_is_cleared_away(pi: Pi) -> None:
+def killed(pi: Pi, version: str) -> None:
+    """Upgrade to a version, and be killed when it is current, before anything is started anew."""
+    pi.upgrade(version)
+    target = pi.at(places.CURRENT).readlink()
+    (pi.at(places.HOME) / target / releases.HELD).unlink()
+    pi.history()
+
+
+def test_an_upgrade_that_was_killed_is_brought_to_its_end_when_it_is_asked_for_again(pi: Pi) -> None:
+    pi.install()
+    killed(pi, "2.0")
+    pi.upgrade("2.0")
+
+    assert pi.runs() == "2.0"
+    assert pi.history() == ["restart apimon-node.service"]
+    pi.upgrade("2.0")
+    assert pi.history() == []
+    pi.rollback()
+    assert pi.runs() == "1.0"
+
+
+def test_an_upgrade_that_was_killed_and_does_not_hold_goes_back_to_the_one_before(pi: Pi) -> None:
+    pi.install()
+    killed(pi, "2.0")
+    pi.fates(v2="fails")
+    with pytest.raises(InstallError, match=r"^release 2.0-1 is not taken"):
+        pi.upgrade("2.0")
+
+    assert pi.runs() == "1.0"
+    assert look(pi.edge).states[NODE_UNIT] == "active"
+    assert releases.names(pi.edge.root) == ["1.0-1"]
+
+
+def test_what_was_left_by_a_kill_does_not_fill_the_disk_for_the_next(pi: Pi) -> None:
     pi.install()
     (pi.at(places.RELEASES) / "2.0-1").mkdir()
     (pi.at(places.HOME) / "stage-x").mkdir()
-    pi.upgrade("2.0")
+    with pytest.raises(InstallError, match="only one is installed"):
+        pi.rollback()
 
-    assert releases.names(pi.edge.root) == ["1.0-1", "2.0-2"]
+    assert releases.names(pi.edge.root) == ["1.0-1"]
     assert not list(pi.at(places.HOME).glob("stage-*"))
+
+
+def test_a_release_of_another_python_is_made_anew_from_the_same_source(pi: Pi) -> None:
+    pi.install()
+    (library,) = pi.at(places.release("1.0-1")).glob("lib/python*")
+    library.rename(library.with_name("python3.10"))
+    pi.install()
+
+    assert pi.runs() == "1.0"
+    assert pi.at(places.CURRENT).readlink().name == "1.0-2"
+
+
+def test_a_pip_that_lies_about_is_not_run_as_root(pi: Pi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("pip", "venv", "ensurepip"):
+        (tmp_path / f"{name}.py").write_text("open('caught', 'w')\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    pi.install()
+
+    assert pi.runs() == "1.0"
+    assert not (tmp_path / "caught").exists()
+
+
+def test_a_release_is_on_the_disk_before_it_counts(pi: Pi, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(os, "sync", lambda: seen.extend(pi.at(places.RELEASES).glob("*")))
+    monkeypatch.setattr(json, "dumps", lambda *_: pytest.fail("nothing is on the disk") if not seen else "{}")
+    releases.build(pi.edge.root, toy_wheel(pi.wheels, "1.0").as_uri(), (), "")
+
+    assert [path.name for path in seen] == ["1.0-1"]
+
+
+def test_boot_settings_with_letters_of_another_time_keep_every_byte(pi: Pi) -> None:
+    path = pi.at("/boot/firmware/config.txt")
+    before = b"# f\xfcr die K\xfcche\ndtparam=audio=on\n"
+    path.write_bytes(before)
+    pi.install()
+
+    assert path.read_bytes().startswith(before)
+    assert b"dtparam=spi=on" in path.read_bytes()
+    assert path.with_name("config.txt.before-apimon").read_bytes() == before
+    pi.uninstall()
+    assert path.read_bytes() == before
 
 
 def test_there_is_no_way_back_from_the_first_release(pi: Pi) -> None:

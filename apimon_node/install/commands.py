@@ -11,7 +11,7 @@ from apimon_node import __version__, config
 from apimon_node.errors import InstallError
 from apimon_node.install import places, releases, source
 from apimon_node.install.change import Talk, change_over, do_all, placed, read, take
-from apimon_node.install.edge import Edge, look
+from apimon_node.install.edge import Edge, look, used
 from apimon_node.install.host import POLLER, ROLES, SPI, WS281X, Host, Wanted, obstacle, remarks, roles
 from apimon_node.install.plan import kept, plan, release, removal, rest, started
 from apimon_node.install.steps import Step, so, told
@@ -110,6 +110,7 @@ def _alone(edge: Edge, *, dry_run: bool) -> Iterator[None]:
     number = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _lock(number)
+        releases.remove(edge.root, *used(edge))  # what an interrupted run has left may fill the disk
         yield
     finally:
         os.close(number)
@@ -161,7 +162,7 @@ def _show(steps: Iterable[Step], host: Host, talk: Talk, *, building: bool) -> N
 
 def _may_be_new(host: Host, wish: Wanted, edge: Edge, named: str | None) -> bool:
     """Tell whether a release has to be built to know: not where the current one itself runs this, for the same."""
-    if not host.current or named:
+    if not host.current or named or not releases.held(edge.root, host.current):
         return True
     itself = Path(sys.prefix) == edge.at(places.release(host.current))
     return not itself or not wish.roles <= {*releases.about(edge.root, host.current).roles}
@@ -172,7 +173,7 @@ def _build(host: Host, wish: Wanted, edge: Edge, talk: Talk, *, rebuild: bool = 
     talk.say(f"now         {release(host, wish).what}")
     origin = source.existing(wish.source)
     name = releases.build(edge.root, origin, wish.roles, host.current, rebuild=rebuild)
-    if name == host.current:
+    if name == host.current and releases.held(edge.root, name):
         talk.say(f"already so  {name} is what {wish.source} has")
     else:
         take(host, name, edge, talk)

@@ -73,10 +73,20 @@ def _target(edge: Edge, path: str) -> str:
     return ""
 
 
+def used(edge: Edge) -> list[str]:
+    """Name the releases that links lead to."""
+    return [Path(target).name for path in (places.CURRENT, places.PREVIOUS) if (target := _target(edge, path))]
+
+
 def _text(path: Path) -> str:
-    with suppress(OSError, UnicodeDecodeError):
-        return path.read_text(encoding="utf-8")
+    with suppress(OSError):
+        return _read(path)
     return ""
+
+
+def _read(path: Path) -> str:
+    """Read a file, whatever it holds: what is written back has the bytes of others as they were."""
+    return path.read_text(encoding="utf-8", errors="surrogateescape")
 
 
 def _existing(path: Path) -> Path:
@@ -124,7 +134,7 @@ def _change_files(action: Action, edge: Edge) -> None:
         case Copy(paths, folder):
             _copy([edge.at(path) for path in paths], edge.at(folder))
         case Restore(path, backup):
-            _write(edge.at(path), edge.at(backup).read_text(encoding="utf-8"))
+            _write(edge.at(path), _read(edge.at(backup)))
             edge.at(backup).unlink()
         case Link(path, target):
             _link(edge.at(path), target, path)
@@ -136,10 +146,10 @@ def _write(path: Path, text: str, backup: Path | None = None) -> None:
     """Write a file whole or not at all, whatever happens to the power."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if backup is not None and path.exists():
-        shutil.copy2(path, backup)
+        _write(backup, _read(path))
     new = path.with_name(f".{path.name}.new")
     try:
-        with new.open("w", encoding="utf-8") as file:
+        with new.open("w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
