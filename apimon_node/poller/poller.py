@@ -192,7 +192,8 @@ class Poller:
 
     def summary(self) -> str:
         """One line on how it is, for people."""
-        return "; ".join(fault.text for fault in self._faults) or "all boards are up to date"
+        well = "all boards are up to date" if self._boards.keys() <= self._reports.keys() else "asking for the boards"
+        return "; ".join(fault.text for fault in self._faults) or well
 
     def _learn(self, board: str, statuses: set[str], now: Instant) -> None:
         """Let Home Assistant have a sensor for each status that was ever seen on a board."""
