@@ -438,6 +438,16 @@ def test_a_version_that_does_not_take_the_configuration_says_why_and_changes_not
     assert releases.names(pi.edge.root) == ["1.0-1"]
 
 
+def test_a_configuration_that_only_the_new_version_takes_is_no_obstacle(pi: Pi) -> None:
+    pi.install()
+    with pi.at(places.CONFIG).open("a", encoding="utf-8") as file:
+        file.write("new_key: 1\n")
+    commands.upgrade(str(toy_wheel(pi.wheels, "2.0")), pi.edge, pi.talk, dry_run=True)
+    pi.upgrade("2.0")
+
+    assert pi.runs() == "2.0"
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Python leaves the systemctl it kills
 def test_whoever_interrupts_an_upgrade_has_the_old_version_back(pi: Pi) -> None:
     pi.install()
@@ -557,7 +567,7 @@ def test_a_pip_that_lies_about_is_not_run_as_root(pi: Pi, tmp_path: Path, monkey
 
 
 def test_a_release_is_on_the_disk_before_it_counts(pi: Pi, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
+    seen: list[Path] = []
     monkeypatch.setattr(os, "sync", lambda: seen.extend(pi.at(places.RELEASES).glob("*")))
     monkeypatch.setattr(json, "dumps", lambda *_: pytest.fail("nothing is on the disk") if not seen else "{}")
     releases.build(pi.edge.root, toy_wheel(pi.wheels, "1.0").as_uri(), (), "")

@@ -35,9 +35,9 @@ def install(named: str | None, wanted: frozenset[str], edge: Edge, talk: Talk, *
             return
         _may(host, building=True)
         if _may_be_new(host, wish, edge, named):
-            _build(host, wish, edge, talk)
+            _build(host, wish.source, wish.roles, edge, talk)
         else:
-            talk.say(so(release(host, wish)))
+            talk.say(so(release(host, wish.source, wish.roles)))
         steps = rest(look(edge), wish._replace(shipped=releases.shipped(edge.root, look(edge).current)))
         do_all(steps, edge, talk)
         do_all(started(steps), edge, talk)
@@ -46,17 +46,20 @@ def install(named: str | None, wanted: frozenset[str], edge: Edge, talk: Talk, *
 
 
 def upgrade(named: str | None, edge: Edge, talk: Talk, *, dry_run: bool, rebuild: bool = False) -> None:
-    """Let a newer release run, if there is one, and keep the one before. Raises InstallError or ConfigError."""
+    """Let a newer release run, if there is one, and keep the one before. Raises InstallError or ConfigError.
+
+    The configuration is for the new one to judge: it may have been written for it, and this one know nothing of it.
+    """
     with _alone(edge, dry_run=dry_run):
         host = _installed(look(edge))
         about = releases.about(edge.root, host.current)
-        wish = _wish(host, named or about.source, frozenset(about.roles))
+        origin, wanted = source.named(named or about.source), frozenset(about.roles)
         if dry_run:
-            steps = [*keep(host), *switch(host, placed(host, NEW, wish.shipped, wish.roles), host.current)]
-            _show([release(host, wish)._replace(done=False), *steps], host, talk, building=True)
+            steps = [*keep(host), *switch(host, placed(host, NEW, source.shipped(), wanted), host.current)]
+            _show([release(host, origin, wanted)._replace(done=False), *steps], host, talk, building=True)
             return
         _may(host, building=True)
-        _build(host, wish, edge, talk, rebuild=rebuild)
+        _build(host, origin, wanted, edge, talk, rebuild=rebuild)
 
 
 def rollback(edge: Edge, talk: Talk, *, dry_run: bool) -> None:
@@ -168,13 +171,12 @@ def _may_be_new(host: Host, wish: Wanted, edge: Edge, named: str | None) -> bool
     return not itself or not wish.roles <= {*releases.about(edge.root, host.current).roles}
 
 
-def _build(host: Host, wish: Wanted, edge: Edge, talk: Talk, *, rebuild: bool = False) -> None:
+def _build(host: Host, origin: str, wanted: frozenset[str], edge: Edge, talk: Talk, *, rebuild: bool = False) -> None:
     """Build a release beside the one that runs, and let it take over, unless it is the same."""
-    talk.say(f"now         {release(host, wish).what}")
-    origin = source.existing(wish.source)
-    name = releases.build(edge.root, origin, wish.roles, host.current, rebuild=rebuild)
+    talk.say(f"now         {release(host, origin, wanted).what}")
+    name = releases.build(edge.root, source.existing(origin), wanted, host.current, rebuild=rebuild)
     if name == host.current and releases.held(edge.root, name):
-        talk.say(f"already so  {name} is what {wish.source} has")
+        talk.say(f"already so  {name} is what {origin} has")
     else:
         take(host, name, edge, talk)
 
