@@ -703,6 +703,23 @@ def test_units_that_are_not_as_their_files_are_read_anew(pi: Pi) -> None:
     assert pi.history() == ["daemon-reload"]
 
 
+def test_a_further_node_goes_along_and_is_asked_for_its_configuration(pi: Pi) -> None:
+    pi.install()
+    kitchen = "apimon-node@kitchen.service"
+    subprocess.run(["systemctl", "enable", "--now", kitchen], check=True)
+    own = pi.at("/etc/apimon/kitchen.yaml")
+    own.write_text("# not for 3.0\n", encoding="utf-8")
+    pi.history()
+    pi.upgrade("2.0")
+    assert pi.history() == [f"restart {NODE_UNIT} {kitchen}"]
+    with pytest.raises(ConfigError, match=r"kitchen\.yaml"):
+        pi.upgrade("3.0")
+
+    pi.uninstall()
+    assert not list(pi.at(places.UNITS).glob("*.wants/*"))
+    assert kitchen not in look(pi.edge).states
+
+
 def test_a_record_that_is_none_is_told(pi: Pi) -> None:
     with pytest.raises(
         InstallError, match=r"/releases/x is no whole release: apimon-node install SOURCE makes a new one$"

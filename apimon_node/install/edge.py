@@ -13,7 +13,7 @@ from apimon_node import machine
 from apimon_node.errors import InstallError
 from apimon_node.install import places, releases, systemd
 from apimon_node.install.host import SPI_DROP_INS, Host
-from apimon_node.install.plan import our_unit
+from apimon_node.install.plan import LOADED, our_unit
 from apimon_node.install.steps import Action, Copy, Folder, Link, Remove, Restore, Stay, Step, Systemctl, Write
 
 LINKS = (places.CURRENT, places.PREVIOUS, places.COMMAND)
@@ -58,9 +58,7 @@ def look(edge: Edge) -> Host:
         folders={path: edge.at(path).stat().st_mode & 0o777 for path in FOLDERS if edge.at(path).is_dir()},
         links=links,
         releases=tuple(releases.names(edge.root)),
-        enabled=frozenset(
-            path.name for path in edge.at(places.UNITS).glob("*.wants/*") if our_unit(places.unit(path.name))
-        ),
+        enabled=frozenset(path.name for pattern in LOADED for path in edge.at(places.UNITS).glob(f"*.wants/{pattern}")),
         states=states,
         stale=stale,
     )

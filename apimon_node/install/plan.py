@@ -194,7 +194,10 @@ def our_unit(path: str) -> str:
 
 
 OURS = ("apimon-node.", "apimon-node@.", "apimon-poller.", "apimon-poller@.", "apimon-strip.")
-"""How the names of our units begin. Others, as an apimon-upgrade.timer, are somebody's own."""
+"""How the files of our units begin. Others, as an apimon-upgrade.timer, are somebody's own."""
+
+LOADED = ("apimon-node.*", "apimon-node@*", "apimon-poller.*", "apimon-poller@*", "apimon-strip.*")
+"""What systemd calls them when it has loaded them: further nodes have no file of their own, and are ours too."""
 
 
 def _boot_back(host: Host) -> Iterator[Step]:
