@@ -570,14 +570,14 @@ def test_a_release_takes_over_in_an_order_that_always_leaves_one_to_run() -> Non
         "start apimon-node@attic.service, apimon-node@stairs.service anew, which did not run",
         "see that apimon-node.service, apimon-strip.service, apimon-strip.socket run, and stay so",
     ]
-    assert all(step.why and step.undo for step in [*steps, *keep(RUNNING)])
+    assert all(step.why and step.undo for step in [*steps, *keep(RUNNING, RUNNING.current)])
 
 
 def test_the_configuration_is_kept_as_the_release_that_runs_takes_it() -> None:
-    (step,) = keep(RUNNING)
+    (step,) = keep(RUNNING, RUNNING.current)
 
     assert step.action == Copy((places.CONFIG, "/etc/apimon/stairs.yaml"), "/opt/apimon-node/releases/1.0-1/config")
-    assert keep(FRESH) == []
+    assert keep(FRESH, "") == []
 
 
 def test_going_back_to_the_only_release_leaves_no_way_further_back() -> None:

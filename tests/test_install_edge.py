@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -436,6 +437,35 @@ def test_a_version_that_does_not_take_the_configuration_says_why_and_changes_not
     assert changed(pi, upgrade) == set()
     assert pi.history() == []
     assert releases.names(pi.edge.root) == ["1.0-1"]
+
+
+def test_a_configuration_that_the_old_version_does_not_take_is_not_kept_as_its_own(pi: Pi) -> None:
+    pi.install()
+    pi.upgrade("2.0")
+    with pi.at(places.CONFIG).open("a", encoding="utf-8") as file:
+        file.write("# not for 2.0\n")
+    pi.upgrade("3.0")
+
+    assert not pi.at(f"{places.release('2.0-1')}/config").exists()
+    assert "2.0-1 does not take it, or there is no room" in "".join(pi.lines)
+
+
+def test_a_full_disk_does_not_keep_anybody_from_going_back(pi: Pi, monkeypatch: pytest.MonkeyPatch) -> None:
+    pi.install()
+    pi.upgrade("2.0")
+    kept = pi.at(f"{places.release('2.0-1')}/config/config.yaml")
+    kept.parent.mkdir()
+    kept.write_text("kept before", encoding="utf-8")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copy2", full)
+    pi.history()
+    pi.rollback()
+    assert pi.runs() == "1.0"
+    assert pi.history() == ["restart apimon-node.service"]
+    assert kept.read_text(encoding="utf-8") == "kept before"
 
 
 def test_a_configuration_that_only_the_new_version_takes_is_no_obstacle(pi: Pi) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from apimon_node.errors import InstallError
+from apimon_node.errors import ApimonError, InstallError
 from apimon_node.install import places, releases
 from apimon_node.install.edge import Edge, do, look
 from apimon_node.install.host import SPI_DROP_INS, Host, Shipped, takes_spi
@@ -69,10 +69,11 @@ def change_over(host: Host, name: str, edge: Edge, talk: Talk) -> None:
     releases.check(edge.root, name, configurations(host))
     before = _before(host, name)
     old = read(host, before, edge) if before else Release("", {})
+    _keep(host, before, edge, talk)
     failed = "it was interrupted"
     with _undisturbed():
         try:
-            do_all([*keep(host), *switch(host, target, before, old.units)], edge, talk)
+            do_all(switch(host, target, before, old.units), edge, talk)
             releases.hold(edge.root, name)
             failed = ""
         except InstallError as err:
@@ -82,6 +83,20 @@ def change_over(host: Host, name: str, edge: Edge, talk: Talk) -> None:
                 _go_back(host, target, old, edge, talk)
     if failed:
         raise InstallError(f"release {name} is not taken: {failed}")
+
+
+def _keep(host: Host, name: str, edge: Edge, talk: Talk) -> None:
+    """Keep the configuration as a release takes it.
+
+    It may have been written for the next one already, and the disk may be full: what was kept before stays then.
+    """
+    steps = keep(host, name)
+    try:
+        if name:
+            releases.check(edge.root, name, configurations(host))
+        do_all(steps, edge, talk)
+    except ApimonError:
+        talk.say(f"not done    {steps[0].what}: {name} does not take it, or there is no room")
 
 
 def _go_back(host: Host, target: Release, old: Release, edge: Edge, talk: Talk) -> None:

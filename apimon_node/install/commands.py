@@ -55,7 +55,10 @@ def upgrade(named: str | None, edge: Edge, talk: Talk, *, dry_run: bool, rebuild
         about = releases.about(edge.root, host.current)
         origin, wanted = source.named(named or about.source), frozenset(about.roles)
         if dry_run:
-            steps = [*keep(host), *switch(host, placed(host, NEW, source.shipped(), wanted), host.current)]
+            steps = [
+                *keep(host, host.current),
+                *switch(host, placed(host, NEW, source.shipped(), wanted), host.current),
+            ]
             _show([release(host, origin, wanted)._replace(done=False), *steps], host, talk, building=True)
             return
         _may(host, building=True)
@@ -70,7 +73,7 @@ def rollback(edge: Edge, talk: Talk, *, dry_run: bool) -> None:
             raise InstallError("there is no release to go back to: only one is installed")
         if dry_run:
             target = read(host, host.previous, edge)
-            _show([*keep(host), *switch(host, target, host.current)], host, talk, building=False)
+            _show([*keep(host, host.current), *switch(host, target, host.current)], host, talk, building=False)
             return
         _may(host, building=False)
         change_over(host, host.previous, edge, talk)

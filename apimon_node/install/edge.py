@@ -167,10 +167,13 @@ def _settle(folder: Path) -> None:
 
 
 def _copy(paths: list[Path], folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
+    new = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
     for path in paths:
-        shutil.copy2(path, folder)
+        shutil.copy2(path, new)
+    shutil.rmtree(folder, ignore_errors=True)
+    new.rename(folder)
 
 
 def _link(path: Path, target: str, name: str) -> None:

@@ -57,13 +57,13 @@ def _previous(host: Host, previous: str) -> Iterator[Step]:
         yield Step(f"remove {places.PREVIOUS}", "there was none before", BACK, Remove(places.PREVIOUS))
 
 
-def keep(host: Host) -> list[Step]:
-    """Give the step that keeps the configuration as the release that runs is known to take it."""
-    if not host.current:
+def keep(host: Host, name: str) -> list[Step]:
+    """Give the step that keeps the configuration as a release takes it."""
+    if not name:
         return []
-    folder = f"{places.release(host.current)}/config"
+    folder = f"{places.release(name)}/config"
     what = f"keep a copy of the configuration in {folder}"
-    return [Step(what, f"{host.current} is known to take it", "nothing to undo", Copy(configurations(host), folder))]
+    return [Step(what, f"{name} is known to take it", "nothing to undo", Copy(configurations(host), folder))]
 
 
 def configurations(host: Host) -> tuple[str, ...]:
