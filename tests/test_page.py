@@ -568,6 +568,19 @@ def test_the_last_hour_is_a_plot_and_a_table(page: Page) -> None:
     assert page.locator(".plot tbody tr").first.locator("td").all_inner_texts()[1:4] == [str(value) for value in last]
 
 
+def test_the_table_stays_true_where_a_status_appears_and_old_samples_go(page: Page, served: Served) -> None:
+    page.get_by_text("The last hour as a table").click()
+    served.publish({"history/ops": {"at": [10, 20, 30], "statuses": {"Open": [1, 2, 3]}, "overdue": [7, 8, 9]}})
+    rows = page.locator(".plot tbody tr")
+    expect(rows).to_have_count(3)
+    statuses = {"Done": [0, 0, 5], "Open": [2, 3, 4]}
+    served.publish({"history/ops": {"at": [20, 30, 40], "statuses": statuses, "overdue": [8, 9, 6]}})
+    expect(page.locator(".plot th")).to_have_text(["time", "Done", "Open", "overdue"])
+
+    numbers = [row.locator("td").all_inner_texts()[1:] for row in rows.all()]
+    assert numbers == [["5", "4", "6"], ["0", "3", "9"], ["0", "2", "8"]]
+
+
 def test_the_last_events_are_told_and_new_ones_come_first(page: Page, served: Served) -> None:
     assert page.locator(".event").count() == 6
     assert page.locator(".event").first.inner_text().split("\n")[:3] == ["changed", "OPS-1", "Open → In Progress"]
