@@ -346,6 +346,44 @@ def test_the_panel_says_what_a_pixel_is_for(
     expect(page.locator(".panel")).to_contain_text(words)
 
 
+def test_the_keyboard_goes_into_a_panel_without_a_link_too(page: Page, served: Served) -> None:
+    served.publish({"strip/hall/ops": strip() | {"pixels": [lit(0, [ticket(1, "Open", url=None)])]}})
+    wait_until(lambda: len(leds(page)) == 1, "one pixel")
+    page.locator(".led").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".panel")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator(".led")).to_be_focused()
+    expect(page.locator(".panel")).to_be_hidden()
+
+
+def test_the_panel_lies_below_its_pixel_in_a_short_strip_too(page: Page, served: Served) -> None:
+    served.publish({"strip/hall/ops": strip(pixels=1, counts=(1, 0, 0))})
+    wait_until(lambda: len(leds(page)) == 1, "one pixel")
+    page.locator(".led").hover()
+    middles = page.locator(".led, .panel").evaluate_all(
+        "all => all.map(one => one.getBoundingClientRect()).map(box => box.x + box.width / 2)"
+    )
+
+    assert middles[0] == pytest.approx(middles[1], abs=12)  # the padding of the row
+
+
+def test_tickets_of_two_boards_with_the_same_key_are_two(page: Page, served: Served) -> None:
+    twice = [ticket(1, "Open"), ticket(1, "Open", board="web")]
+    served.publish({"strip/hall/ops": strip() | {"pixels": [lit(0, twice)]}})
+    wait_until(lambda: len(leds(page)) == 1, "one pixel")
+    page.locator(".led").hover()
+
+    expect(page.locator(".ticket")).to_have_count(2)
+
+
+def test_more_looks_than_there_are_letters_are_all_in_the_legend(page: Page, served: Served) -> None:
+    look = strip()["legend"][0]
+    served.publish({"strip/hall/ops": strip(legend=[look | {"name": f"look {at}"} for at in range(45)])})
+
+    expect(page.locator(".legend li")).to_have_count(45)
+
+
 # What is sent is never markup
 
 

@@ -39,7 +39,7 @@ function card() {
       row.update(strip, marks);
       put(state, notes(strip).join(" "));
       attribute(state, "data-bad", strip.status !== "ok" || !strip.live);
-      keyed(legend, strip.legend.map((look, at) => ({ ...look, letter: marks[at] })), (look) => look.letter, entry);
+      keyed(legend, strip.legend.map((look, at) => ({ ...look, at, letter: marks[at] })), (look) => look.at, entry);
       panel.refresh(strip);
     },
   };
