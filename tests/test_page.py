@@ -531,35 +531,34 @@ def test_a_fault_is_told_with_what_to_do_in_list_title_and_favicon_and_to_those_
     served.publish({section: fleet()[section]})
     expect(page.get_by_role("heading", name="Everything works")).to_be_visible()
     expect(page).to_have_title("apimon")
-    expect(page.locator("#say")).to_contain_text("No longer: ")
+    expect(page.locator("#say")).to_have_text("Everything works.")
 
 
-def test_a_lost_broker_and_a_lost_server_are_banners_until_they_are_back(browser: Browser) -> None:
+def test_a_lost_server_is_a_fault_that_is_told_and_said_until_it_is_back(browser: Browser) -> None:
     with Watched(browser, viewport=WIDE) as watched:
         page = watched.page
         with Served() as served:
-            served.publish(
-                fleet() | {"broker": {"state": "lost", "text": "refused", "since": moment(-5), "denied": []}}
-            )
-            page.goto(served.url)
-            expect(page.locator("#banner")).to_contain_text("The broker cannot be reached.")
             served.publish(fleet())
-            expect(page.locator("#banner")).to_be_hidden()
+            page.goto(served.url)
             expect(page.locator("#connection")).to_contain_text("127.0.0.1:1883")
             port = served.port
-        expect(page.locator("#banner")).to_contain_text("This page has lost its server.")
-        expect(page).to_have_title("No connection · apimon")
+        expect(page.locator("#faults")).to_contain_text("This page has lost its server")
+        expect(page.locator("#state-title")).to_have_text("1 thing to look at")
+        expect(page.locator("#connection")).to_have_text("no connection")
+        expect(page).to_have_title("1 fault · apimon")
+        expect(page.locator("#say")).to_contain_text("This page has lost its server: What you see is old.")
         with Served(port=port) as again:
             again.publish(fleet() | {"strip/hall/ops": strip(counts=(1, 0, 0))})
-            expect(page.locator("#banner")).to_be_hidden()
+            expect(page.locator("#state-title")).to_have_text("Everything works")
             wait_until(lambda: leds(page) == [RED] + ["000000"] * 39, "the new state")
             expect(page).to_have_title("apimon")
 
 
 def test_a_server_that_has_fallen_silent_is_taken_for_lost(browser: Browser, served: Served) -> None:
     watch = """() => {
-        window.banners = 0;
-        new MutationObserver(() => { banners += 1; }).observe(document.getElementById("banner"), {attributes: true});
+        window.seen = new Set();
+        const title = document.getElementById("state-title");
+        new MutationObserver(() => seen.add(title.textContent)).observe(title, {childList: true});
     }"""
     with Watched(browser, viewport=WIDE) as watched:
         page = watched.page
@@ -568,10 +567,64 @@ def test_a_server_that_has_fallen_silent_is_taken_for_lost(browser: Browser, ser
         expect(page.locator(".strip")).to_have_count(1)
         page.evaluate(watch)
         page.clock.run_for(15_000)
-        assert page.evaluate("banners") == 0
+        assert page.evaluate("[...seen]") == []
         page.clock.run_for(20_000)
-        wait_until(lambda: page.evaluate("banners") >= 1, "the banner")
-        expect(page.locator("#banner")).to_be_hidden()  # it has connected again
+        wait_until(lambda: "1 thing to look at" in page.evaluate("[...seen]"), "the fault")
+        expect(page.locator("#state-title")).to_have_text("Everything works")  # it has connected again
+
+
+def test_what_nodes_repeat_of_pollers_and_boards_is_told_once(page: Page, served: Served) -> None:
+    repeated = [
+        FAULT | {"name": "jira", "text": "board ops: 401"},
+        FAULT | {"name": "stale", "text": "board ops: its tickets have expired, and nobody has published new ones"},
+        FAULT | {"name": "poller", "text": "poller main is offline: board ops shows its last tickets"},
+    ]
+    other = FAULT | {"name": "stale", "text": "board web: nobody publishes its tickets"}
+    served.publish(
+        {
+            "node/hall": node(state="degraded", faults=[*repeated, FAULT, other]),
+            "node/desk": node("desk", state="degraded", faults=repeated),
+            "poller/main": poller(boards=[JIRA]),
+            "board/ops": board(state="stale"),
+        }
+    )
+
+    expect(page.locator("#faults h3")).to_have_text(
+        ["Node hall", "Node hall", "Jira refuses the sign-in: board ops", "Board ops is stale"]
+    )
+    expect(page.locator("#faults")).to_contain_text("board web: nobody publishes its tickets")
+
+
+def test_faults_are_said_once_they_have_settled_and_what_came_and_went_is_not(browser: Browser, served: Served) -> None:
+    listen = """() => {
+        window.said = [];
+        const say = document.getElementById("say");
+        new MutationObserver(() => said.push(say.textContent)).observe(say, {childList: true});
+    }"""
+
+    def publish(**sections: Any) -> None:
+        served.publish({name.replace("_", "/"): section for name, section in sections.items()})
+        heading = "1 thing" if len(sections) == 1 else f"{len(sections)} things"
+        expect(page.locator("#state-title")).to_have_text(f"{heading} to look at")
+
+    with Watched(browser, viewport=WIDE) as watched:
+        page = watched.page
+        page.clock.install()
+        page.goto(served.url)
+        expect(page.locator(".strip")).to_have_count(1)
+        page.clock.run_for(5_000)
+        page.evaluate(listen)
+        publish(node_hall=node(faults=[FAULT | {"text": "no answer"}]))
+        publish(node_hall=node(faults=[FAULT | {"text": "code -13"}]))
+        publish(node_hall=node(faults=[FAULT | {"text": "code -13"}]), board_ops=board(state="stale"))
+        page.clock.run_for(5_000)
+
+        wait_until(lambda: page.evaluate("said"), "what is said")
+        assert page.evaluate("said") == ["Node hall: code -13. Board ops is stale: Its last snapshot holds no longer."]
+        served.publish({"board/ops": board()})
+        expect(page.locator("#state-title")).to_have_text("1 thing to look at")
+        page.clock.run_for(5_000)
+        wait_until(lambda: page.evaluate("said.at(-1)") == "1 thing to look at.", "what is left")
 
 
 # Empty, gone, and the rest
@@ -583,6 +636,9 @@ def test_where_there_is_nothing_it_says_what_to_do(browser: Browser) -> None:
         expect(watched.page.get_by_text("Start one with apimon-node run")).to_be_visible()
         expect(watched.page.get_by_text("Start a poller with apimon-node poll")).to_be_visible()
         expect(watched.page.get_by_text("Nothing since this page is served.")).to_be_visible()
+        expect(watched.page.get_by_text("Point at an LED")).to_be_hidden()
+        served.publish({"broker": fleet()["broker"]})
+        expect(watched.page.get_by_role("heading", name="Nothing has been heard yet")).to_be_visible()
         assert watched.complaints == []
 
 
