@@ -168,7 +168,7 @@ def test_lights_on_the_sheets_lie_on_their_leds(visit: Callable[..., Page]) -> N
         ({"brightness": 0.4}, "Brightness 40 %."),
         ({"live": False}, "The node is away: this is what it showed last."),
         ({"status": "connection"}, "The tickets may be old"),
-        ({"status": "error"}, "The node has a fault of its own."),
+        ({"status": "error"}, "The node has a fault of its own: the strip itself may be dark."),
         ({"overflow": True}, "There are more tickets than pixels"),
         ({"limited": True}, "It is dimmed to stay within its current."),
         ({"matched": False}, "no tickets are known behind its pixels"),
@@ -467,7 +467,7 @@ def test_all_is_well_is_said_too(page: Page) -> None:
     assert page.locator("#faults li").count() == 0
     assert page.locator("#tiles").inner_text().split("\n") == [
         "19",
-        "open tickets",
+        "tickets",
         "2",
         "overdue",
         "1 of 1",
@@ -635,11 +635,18 @@ def test_where_there_is_nothing_it_says_what_to_do(browser: Browser) -> None:
         watched.page.goto(served.url)
         expect(watched.page.get_by_text("Start one with apimon-node run")).to_be_visible()
         expect(watched.page.get_by_text("Start a poller with apimon-node poll")).to_be_visible()
-        expect(watched.page.get_by_text("Nothing since this page is served.")).to_be_visible()
+        expect(watched.page.get_by_text("Nothing yet. A poller tells")).to_be_visible()
         expect(watched.page.get_by_text("Point at an LED")).to_be_hidden()
         served.publish({"broker": fleet()["broker"]})
         expect(watched.page.get_by_role("heading", name="Nothing has been heard yet")).to_be_visible()
         assert watched.complaints == []
+
+
+def test_of_a_board_of_which_nothing_is_known_no_numbers_are_told(page: Page, served: Served) -> None:
+    served.publish({"board/ops": board(counts=(0, 0, 0), state="unknown", at=None) | {"statuses": []}})
+
+    expect(page.locator(".board")).to_contain_text("nothing is known of it")
+    expect(page.locator(".sums")).to_be_hidden()
 
 
 def test_what_is_gone_goes(page: Page, served: Served) -> None:
@@ -761,6 +768,69 @@ def test_with_colours_of_ones_own_leds_are_rings_with_letters(visit: Callable[..
 
     assert page.evaluate("getComputedStyle(document.querySelector('.led'), '::after').content") == '"O"'
     assert page.evaluate("getComputedStyle(document.querySelector('.led'), '::before').borderTopWidth") == "2px"
+
+
+def test_with_colours_of_ones_own_what_is_well_is_filled_and_what_is_not_hollow(
+    visit: Callable[..., Page], served: Served
+) -> None:
+    served.publish({"node/hall": node(online=False)})
+    page = visit(forced_colors="active")
+    expect(page.locator(".machine")).to_have_count(2)
+    marks = page.locator(".machine .mark").evaluate_all("all => all.map(one => getComputedStyle(one).backgroundColor)")
+
+    lets_through = [mark.startswith("rgba") for mark in marks]
+    assert lets_through == [True, False]  # the node's, the poller's
+
+
+CONTRASTS = """() => {
+    const numbers = (css) => css.match(/[\\d.]+/g).map(Number);
+    const rgba = (css) => {
+        const [red, green, blue, alpha = 1] = numbers(css.replace("srgb", ""));
+        const most = css.startsWith("color(") ? 1 : 255;
+        return [red / most, green / most, blue / most, alpha];
+    };
+    const over = ([...top], below) => below.map((value, at) => top[at] * top[3] + value * (1 - top[3]));
+    const linear = (value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+    const light = ([red, green, blue]) => 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue) + 0.05;
+    const chain = (node) => (node ? [...chain(node.parentElement), getComputedStyle(node)] : []);
+    return [...document.querySelectorAll("body *")]
+        .filter((one) => [...one.childNodes].some((child) => child.nodeType === Node.TEXT_NODE && child.data.trim()))
+        .filter((one) => one.getClientRects().length)
+        .map((one) => {
+            const styles = chain(one);
+            const ground = styles.reduce((below, style) => over(rgba(style.backgroundColor), below), [1, 1, 1]);
+            const opacity = styles.reduce((product, style) => product * style.opacity, 1);
+            const [red, green, blue, alpha] = rgba(styles.at(-1).color);
+            const pair = [light(ground), light(over([red, green, blue, alpha * opacity], ground))];
+            return [Math.max(...pair) / Math.min(...pair), one.className, one.textContent];
+        });
+}"""
+"""The contrast of each text with its ground, as WCAG 2.2 reckons it."""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_has_the_contrast_that_it_needs_to_be_read(browser: Browser, scheme: str) -> None:
+    buttons = Buttons()
+    buttons.broken = True
+    with Served(buttons) as served, Watched(browser, viewport=WIDE, color_scheme=scheme) as watched:
+        served.publish(
+            fleet()
+            | {
+                "tour": buttons.buttons(),
+                "node/desk": node("desk", state="error", faults=[FAULT | {"since": moment(-70)}]),
+                "strip/desk/all": strip("desk", "all", counts=(0, 0, 0), status="error"),
+                "board/web": board("web", state="stale"),
+                "troubles": ["board x: refused"],
+            }
+        )
+        watched.page.goto(served.url)
+        expect(watched.page.locator("#troubles")).to_be_visible()
+        watched.page.locator(".led").nth(6).hover()
+        expect(watched.page.locator(".panel")).to_be_visible()
+        contrasts = watched.page.evaluate(CONTRASTS)
+
+        assert len(contrasts) > 100
+        assert [one for one in contrasts if one[0] < 4.5] == []
 
 
 def test_landmarks_headings_and_names_are_there(page: Page) -> None:

@@ -56,7 +56,7 @@ function notes(strip) {
   const told = [];
   if (!strip.live) told.push("The node is away: this is what it showed last.");
   if (strip.status === "connection") told.push("The tickets may be old: the node cannot reach the broker or Jira, or a board is stale.");
-  if (strip.status === "error") told.push("The node has a fault of its own.");
+  if (strip.status === "error") told.push("The node has a fault of its own: the strip itself may be dark.");
   if (strip.dark) told.push("The light is off: no ticket is shown.");
   else told.push(`Brightness ${Math.round(strip.brightness * 100)} %.`);
   if (strip.overflow) told.push("There are more tickets than pixels: numbers are scaled, and the last pixel pulses white.");

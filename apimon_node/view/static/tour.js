@@ -24,6 +24,8 @@ function item() {
       put(button, next.broken ? next.mend : next.label);
       attribute(button, "data-broken", Boolean(next.broken));
       attribute(button, "data-name", next.name);
+      attribute(text, "id", `tour-${next.name}`);
+      attribute(button, "aria-describedby", text.id);
       put(text, next.text);
     },
   };
