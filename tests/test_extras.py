@@ -21,11 +21,19 @@ def test_what_is_missing_is_named_with_the_command_that_brings_it() -> None:
         extras.need("demo", "json", "nosuch1", "nosuch2")
 
 
-@pytest.mark.parametrize(("args", "extra"), [(["poll", "--config", SHIPPED], "jira"), (["demo"], "demo")])
-def test_a_program_without_its_library_says_so_and_starts_nothing(args: list[str], extra: str) -> None:
-    code = f"import sys; sys.modules['jira'] = None; from apimon_node.cli import main; sys.exit(main({args!r}))"
+@pytest.mark.parametrize(
+    ("args", "library", "extra"),
+    [
+        (["poll", "--config", SHIPPED], "jira", "jira"),
+        (["demo"], "jira", "demo"),
+        (["view", "--config", SHIPPED], "starlette", "view"),
+        (["view", "--config", SHIPPED], "uvicorn", "view"),
+    ],
+)
+def test_a_program_without_its_library_says_so_and_starts_nothing(args: list[str], library: str, extra: str) -> None:
+    code = f"import sys; sys.modules[{library!r}] = None; from apimon_node.cli import main; sys.exit(main({args!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
 
     assert done.returncode == 1
-    assert done.stderr == f"apimon-node: jira not installed: pip install 'apimon-node[{extra}]'\n"
+    assert done.stderr == f"apimon-node: {library} not installed: pip install 'apimon-node[{extra}]'\n"
     assert done.stdout == ""

@@ -423,7 +423,7 @@ def test_the_browser_itself_refuses_to_make_markup_of_text(browser: Browser, ser
 
 
 def test_all_is_well_is_said_too(page: Page) -> None:
-    expect(page.get_by_role("heading", name="All is well")).to_be_visible()
+    expect(page.get_by_role("heading", name="Everything works")).to_be_visible()
     assert page.title() == "apimon"
     assert page.locator("#faults li").count() == 0
     assert page.locator("#tiles").inner_text().split("\n") == [
@@ -490,7 +490,7 @@ def test_a_fault_is_told_with_what_to_do_in_list_title_and_favicon_and_to_those_
     assert page.locator("#say").get_attribute("aria-live") == "polite"
 
     served.publish({section: fleet()[section]})
-    expect(page.get_by_role("heading", name="All is well")).to_be_visible()
+    expect(page.get_by_role("heading", name="Everything works")).to_be_visible()
     expect(page).to_have_title("apimon")
     expect(page.locator("#say")).to_contain_text("No longer: ")
 

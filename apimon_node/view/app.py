@@ -30,7 +30,7 @@ def run_view(settings: Settings, address: Address, names: Sequence[str], tell: C
     with Service() as service, View(settings, address, names=names) as view:
         tell(view.url)
         if not address.loopback:
-            log.warning("whoever reaches %s sees all tickets: there is no sign-in", address)
+            log.warning("whoever reaches %s sees all tickets: there is no sign-in", view.url)
         service.ready()
         while not service.stopping:
             view.turn(service.deadline(), service)

@@ -87,7 +87,7 @@ export function draw(sections) {
   const faults = find(sections);
   banner(sections);
   const waiting = sections.get("broker")?.state !== "connected" && faults.length === 0;
-  put(byId("state-title"), waiting ? "Waiting for the broker" : faults.length ? `${count(faults.length, "thing")} to look at` : "All is well");
+  put(byId("state-title"), waiting ? "Waiting for the broker" : faults.length ? `${count(faults.length, "thing")} to look at` : "Everything works");
   attribute(byId("state-title"), "data-state", waiting ? "waiting" : faults.length ? "bad" : "good");
   keyed(byId("faults"), faults, (fault) => fault.id, item);
   announce(faults);

@@ -82,10 +82,11 @@ export function ledRow({ show, pin, leave, close }) {
   function draw(led, place) {
     const pixel = strip.pixels[pixelAt(place)];
     const letter = letters[pixel.look] ?? { status: "!", overflow: "+" }[pixel.shows] ?? "";
-    const label = name(pixel, pixelAt(place));
-    const drawn = [pixel.color, pixel.effect, pixel.shows, pixel.overdue, letter, label].join("|");
+    const look = strip.legend[pixel.look]?.name ?? "";
+    const drawn = `${pixel.color}|${pixel.effect}|${pixel.shows}|${pixel.overdue}|${pixel.tickets}|${pixel.first[0]?.key}|${letter}|${look}|${strip.reverse}`;
     if (drawn === led.drawn) return;
     led.drawn = drawn;
+    const label = name(pixel, pixelAt(place), look);
     const node = led.root;
     const hex = color(pixel.color);
     const lit = hex !== "000000";
@@ -115,8 +116,7 @@ export function ledRow({ show, pin, leave, close }) {
     moving.delete(place);
   }
 
-  function name(pixel, index) {
-    const look = strip.legend[pixel.look]?.name;
+  function name(pixel, index, look) {
     const shines = color(pixel.color) === "000000" ? [] : [colorName(pixel.color), EFFECTS[pixel.effect] ?? "steady"];
     const keys = pixel.first.map((ticket) => ticket.key).filter(Boolean);
     const what = pixel.shows === "ticket"

@@ -5,7 +5,7 @@ import { color, duration, letters } from "./words.js";
 
 const WIDTH = 600;
 const HEIGHT = 120;
-const LEAST = 300; // seconds that the axis has at the least
+const LEAST = 60; // seconds that the axis has at the least
 const ROWS = 12; // lines of the table at the most
 const LINE = 11; // per cent of the height that a letter needs
 const PALETTE = ["c2410c", "7c3aed", "0369a1", "4d7c0f", "be185d", "0f766e", "a16207", "475569"];

@@ -20,15 +20,22 @@ export const channels = (hex) => [0, 2, 4].map((at) => parseInt(hex.slice(at, at
 /** Give six hex digits, or black. */
 export const color = (value) => (/^[0-9a-f]{6}$/i.test(value) ? value.toLowerCase() : "000000");
 
+const named = new Map(); // the colours of a fleet are few, its pixels many
+
 /** Name a colour: by its name, or by its digits and the nearest name. */
 export function colorName(value) {
   const hex = color(value);
+  if (!named.has(hex)) named.set(hex, nameOf(hex));
+  return named.get(hex);
+}
+
+function nameOf(hex) {
   const distance = (other) => channels(other).reduce((sum, one, at) => sum + (one - channels(hex)[at]) ** 2, 0);
   const [name, nearest] = Object.entries(COLORS).reduce((a, b) => (distance(b[1]) < distance(a[1]) ? b : a));
   return nearest === hex ? name : `#${hex}, near ${name}`;
 }
 
-export const count = (number, one, many = `${one}s`) => `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+export const count = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
 
 /** Write a duration of seconds: 40 s, 3 min, 2 h 5 min, 3 d. */
 export function duration(seconds) {
