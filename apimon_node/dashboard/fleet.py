@@ -178,7 +178,8 @@ class Fleet:
         if self._heard.configs.get(*key) is not None:
             tickets = tuple(self._tickets(board) for board in boards)
             piles = self._memo.of(("piles", config.looks, config.boards), sort, config.looks, tickets)
-            backing = self._memo.of(("backing", key), reckon, config, piles, lit(conditions, config).effect)
+            scene = lit(conditions, config).effect
+            backing = self._memo.of(("backing", config, scene), reckon, config, piles, scene)  # like strips share it
         said = self._heard.strips.get(*key) or unsaid(config)
         report = dict(status.strips).get(key[1], StripReport()) if status else StripReport()
         return self._memo.of(("strip", key), strip, key, said, config, backing, report, conditions)
