@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import uvicorn
 from browser import Listener, Served, browsers
 from parts import wait_until
 
@@ -252,6 +253,13 @@ def test_the_end_of_the_server_ends_the_feeds() -> None:
         listener.event()
     assert listener.block() == ""
     listener.close()
+
+
+def test_it_serves_and_ends_without_the_haste_of_uvicorn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "TICK", 1000.0)
+    monkeypatch.delattr(uvicorn.Server, "main_loop")
+    with Served() as served:
+        assert served.get("/")[0] == 200
 
 
 def test_what_has_not_changed_is_not_told_again() -> None:
