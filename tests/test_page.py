@@ -234,6 +234,16 @@ def test_pointing_at_a_led_shows_its_tickets(page: Page) -> None:
     expect(panel).to_be_hidden()
 
 
+def test_a_ticket_that_changes_behind_the_same_pixel_is_told_anew_in_the_panel(page: Page, served: Served) -> None:
+    page.locator(".led").first.hover()
+    expect(page.locator(".panel")).to_contain_text("Grace Hopper")
+    row = strip()
+    row["pixels"][0]["first"][0]["assignee"] = "Mary Jackson"
+    served.publish({"strip/hall/ops": row})
+
+    expect(page.locator(".panel")).to_contain_text("Mary Jackson")
+
+
 def test_the_panel_can_be_reached_by_the_pointer_and_closed_by_a_press_beside_it(page: Page) -> None:
     page.locator(".led").nth(6).click()
     page.mouse.move(5, 5)

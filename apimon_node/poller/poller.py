@@ -192,7 +192,9 @@ class Poller:
 
     def summary(self) -> str:
         """One line on how it is, for people."""
-        return "; ".join(fault.text for fault in self._faults) or "all boards are up to date"
+        waiting = ", ".join(sorted(self._boards.keys() - self._reports.keys()))
+        well = f"waiting for Jira's first answer for {waiting}" if waiting else "all boards are up to date"
+        return "; ".join(fault.text for fault in self._faults) or well
 
     def _learn(self, board: str, statuses: set[str], now: Instant) -> None:
         """Let Home Assistant have a sensor for each status that was ever seen on a board."""

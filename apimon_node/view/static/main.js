@@ -10,7 +10,7 @@ import * as strips from "./strips.js";
 import * as tour from "./tour.js";
 
 const PARTS = [
-  [strips, ["strip"]],
+  [strips, ["strip", "tickets"]],
   [boards, ["board", "history", "strip", "node", "poller"]],
   [faults, ["broker", "node", "poller", "board"]],
   [machines, ["node", "poller"]],
