@@ -612,11 +612,6 @@ def test_faults_are_said_once_they_have_settled_and_what_came_and_went_is_not(br
         new MutationObserver(() => said.push(say.textContent)).observe(say, {childList: true});
     }"""
 
-    def publish(**sections: Any) -> None:
-        served.publish({name.replace("_", "/"): section for name, section in sections.items()})
-        heading = "1 thing" if len(sections) == 1 else f"{len(sections)} things"
-        expect(page.locator("#state-title")).to_have_text(f"{heading} to look at")
-
     with Watched(browser, viewport=WIDE) as watched:
         page = watched.page
         page.clock.install()
@@ -624,6 +619,12 @@ def test_faults_are_said_once_they_have_settled_and_what_came_and_went_is_not(br
         expect(page.locator(".strip")).to_have_count(1)
         page.clock.run_for(5_000)
         page.evaluate(listen)
+
+        def publish(**sections: Any) -> None:
+            served.publish({name.replace("_", "/"): section for name, section in sections.items()})
+            heading = "1 thing" if len(sections) == 1 else f"{len(sections)} things"
+            expect(page.locator("#state-title")).to_have_text(f"{heading} to look at")
+
         publish(node_hall=node(faults=[FAULT | {"text": "no answer"}]))
         publish(node_hall=node(faults=[FAULT | {"text": "code -13"}]))
         publish(node_hall=node(faults=[FAULT | {"text": "code -13"}]), board_ops=board(state="stale"))
