@@ -739,6 +739,22 @@ def test_a_button_of_the_tour_breaks_and_says_what_hinders_it(browser: Browser) 
         expect(watched.page.locator("#tour-error")).to_have_text("broker: it does not start")
 
 
+def test_a_button_of_the_tour_that_is_pressed_twice_is_pressed_once(browser: Browser) -> None:
+    buttons = Buttons()
+    with Served(buttons) as served, Watched(browser, viewport=WIDE) as watched:
+        served.publish(fleet() | {"tour": buttons.buttons()})
+        watched.page.goto(served.url)
+        button = watched.page.get_by_role("button", name="Kill the broker")
+        expect(button).to_have_accessible_description("The strip pulses orange.")
+        presses: list[str] = []
+        watched.page.on("request", lambda request: presses.append(request.url))
+        button.dblclick()
+        wait_until(lambda: buttons.broken, "the press")
+        expect(button).not_to_have_attribute("aria-busy", "true")  # it shows nothing new: after a while
+
+        assert presses == [f"{served.url}/tour/broker"]
+
+
 # How it looks
 
 
