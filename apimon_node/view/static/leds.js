@@ -176,7 +176,7 @@ export function ledRow({ show, pin, leave, close }) {
   function position(index) {
     const place = pixelAt(index);
     const cell = parseFloat(root.style.getPropertyValue("--cell"));
-    return { x: ((place % columns) + 0.5) * cell, y: (Math.floor(place / columns) + 1) * cell };
+    return { x: (width - columns * cell) / 2 + ((place % columns) + 0.5) * cell, y: (Math.floor(place / columns) + 1) * cell };
   }
 
   return { root, update, position };

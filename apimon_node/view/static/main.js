@@ -28,7 +28,7 @@ listen(
     if (waiting.size === 0) requestAnimationFrame(draw);
     for (const id of ids) waiting.add(id.split("/")[0]);
   },
-  (lost) => faults.feedLost(lost, known),
+  (lost) => faults.serverLost(lost, known),
 );
 
 function draw() {

@@ -18,7 +18,7 @@ const title = el("h4");
 const swatch = el("span", { class: "swatch", "aria-hidden": "true" });
 const note = el("p");
 const tickets = el("ul");
-const root = el("div", { class: "panel", role: "region", "aria-label": "Tickets of the pixel", hidden: true },
+const root = el("div", { class: "panel", role: "region", "aria-label": "Tickets of the pixel", tabindex: "-1", hidden: true },
   el("div", { class: "panel-head" }, swatch, title), note, tickets);
 let shown = null; // {strip, index, led, place}
 let pinned = false;
@@ -44,11 +44,11 @@ export function show(strip, index, led, host, place) {
   hide(root, false);
 }
 
-/** Keep it, and go in: to its first link, where it has one. */
+/** Keep it, and go in: to its first link, or where it has none, to itself. */
 export function pin(...args) {
   show(...args);
   pinned = true;
-  root.querySelector("a[href]")?.focus();
+  (root.querySelector("a[href]") ?? root).focus();
 }
 
 /** Write it anew where it shows this strip. */

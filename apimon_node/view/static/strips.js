@@ -48,7 +48,7 @@ function card() {
     row.update(strip, marks);
     put(state, notes(strip).join(" "));
     attribute(state, "data-bad", strip.status !== "ok" || !strip.live);
-    keyed(legend, strip.legend.map((look, at) => ({ ...look, letter: marks[at] })), (look) => look.letter, entry);
+    keyed(legend, strip.legend.map((look, at) => ({ ...look, at, letter: marks[at] })), (look) => look.at, entry);
   }
 }
 
@@ -69,7 +69,7 @@ function notes(strip) {
   const told = [];
   if (!strip.live) told.push("The node is away: this is what it showed last.");
   if (strip.status === "connection") told.push("The tickets may be old: the node cannot reach the broker or Jira, or a board is stale.");
-  if (strip.status === "error") told.push("The node has a fault of its own.");
+  if (strip.status === "error") told.push("The node has a fault of its own: the strip itself may be dark.");
   if (strip.dark) told.push("The light is off: no ticket is shown.");
   else told.push(`Brightness ${Math.round(strip.brightness * 100)} %.`);
   if (strip.overflow) told.push("There are more tickets than pixels: numbers are scaled, and the last pixel pulses white.");
