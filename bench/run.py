@@ -1,6 +1,7 @@
 """The benchmarks: `python bench/run.py [--quick] [--only NAME]`. Figures are printed, not asserted.
 
-Quote the ratios: what stands in one row was measured in one run, on one broker. It needs mosquitto on this machine.
+Quote the ratios: what stands in one row was measured in one run, on one broker. It needs mosquitto and
+chromium on this machine.
 """
 
 import argparse
@@ -10,9 +11,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-sys.path[:1] = [str(ROOT), str(ROOT / "tests")]  # the pretended Pi is a part of the tests
+sys.path[:1] = [str(ROOT), str(ROOT / "tests")]  # the pretended Pi and the browser are of the tests
 
-from bench import arm, faults, frames, ingest, latency, memory, native, polling, rest, start  # noqa: E402 - the line above finds them
+from bench import arm, faults, frames, ingest, latency, memory, native, polling, rest, screen, start, view  # noqa: E402
 from bench.table import print_head, print_rows  # noqa: E402
 
 MEASUREMENTS = {
@@ -28,12 +29,16 @@ MEASUREMENTS = {
     "faults": faults.faults,
     "polling": polling.polling,
     "arm": arm.arm,
+    "view": view.view,
+    "watch": screen.watch,
 }
 
 
 def main() -> None:
     """Run what is asked for."""
-    parser = argparse.ArgumentParser(description="Measure the node beside mosquitto_sub and a bare paho client.")
+    parser = argparse.ArgumentParser(
+        description="Measure the node beside mosquitto_sub and a bare paho client, and its page."
+    )
     parser.add_argument("--quick", action="store_true", help="shorter windows, fewer rounds")
     parser.add_argument("--only", action="append", choices=MEASUREMENTS, metavar="NAME", help=", ".join(MEASUREMENTS))
     args = parser.parse_args()

@@ -76,15 +76,32 @@ class Served:
     ) -> None:
         address = Address(host, port)
         self.feed = Feed()
+        self._tickets: dict[str, dict[str, Any]] = {}
         sock = listen(address)
         self.port = port_of(sock)
         self.url = f"http://127.0.0.1:{self.port}"
         self.server = Server(application(self.feed, Names(address, names), tour), sock, self.feed.close)
 
     def publish(self, sections: Mapping[str, object]) -> None:
-        """Let sections have a new content; None is gone."""
-        texts = {name: None if section is None else wire.dump(section) for name, section in sections.items()}
+        """Let sections have a new content; None is gone. Strips are given with each pixel and its tickets in full."""
+        written = {
+            name: self._strip(section) if name.startswith("strip/") else section for name, section in sections.items()
+        }
+        written |= {f"tickets/{board}": tickets for board, tickets in self._tickets.items()}
+        texts = {name: None if section is None else wire.dump(section) for name, section in written.items()}
         self.server.call(self.feed.publish, texts)
+
+    def _strip(self, strip: Any) -> Any:
+        """Write a strip as the feed has it: runs of one pixel each, and its tickets by name."""
+        return strip and strip | {
+            "pixels": [[1, {name: pixel[name] for name in pixel if name != "first"}] for pixel in strip["pixels"]],
+            "first": [[self._name(ticket) for ticket in pixel["first"]] for pixel in strip["pixels"]],
+        }
+
+    def _name(self, ticket: dict[str, Any]) -> str:
+        board = ticket["board"].partition("/")[0]  # no board has a slash in its name
+        self._tickets.setdefault(board, {})[ticket["key"]] = ticket
+        return f"{board}/{ticket['key']}"
 
     def ask(self, request: str, *, whole: bool = True) -> tuple[int, dict[str, str], str]:
         """Send a request as it stands; give status, headers by their lower names, and body. Unless whole, its begin."""

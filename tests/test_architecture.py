@@ -90,7 +90,7 @@ dashboard.pixels | settings picture.effects picture.layout picture.looks picture
 dashboard.nodes  | picture.scene dashboard.overview dashboard.payloads        |
 dashboard.heard  | errors instant light mqtt.inbox mqtt.messages mqtt.topics tickets.snapshot dashboard.fields dashboard.overview dashboard.payloads dashboard.words |
 dashboard.fleet  | instant mqtt.messages picture.looks picture.scene tickets.snapshot dashboard.words dashboard.boards dashboard.fields dashboard.heard dashboard.history dashboard.memo dashboard.nodes dashboard.overview dashboard.payloads dashboard.pixels |
-dashboard.sections | wire picture.looks picture.scene dashboard.boards dashboard.memo dashboard.overview |
+dashboard.sections | wire picture.effects picture.looks picture.scene dashboard.boards dashboard.memo dashboard.overview |
 view.address     | errors                                                     | ipaddress
 view.feed        | wire                                                       | asyncio
 view.server      | errors background view.address view.feed                   | asyncio pathlib socket starlette uvicorn

@@ -168,7 +168,7 @@ def test_lights_on_the_sheets_lie_on_their_leds(visit: Callable[..., Page]) -> N
         ({"brightness": 0.4}, "Brightness 40 %."),
         ({"live": False}, "The node is away: this is what it showed last."),
         ({"status": "connection"}, "The tickets may be old"),
-        ({"status": "error"}, "The node has a fault of its own."),
+        ({"status": "error"}, "The node has a fault of its own: the strip itself may be dark."),
         ({"overflow": True}, "There are more tickets than pixels"),
         ({"limited": True}, "It is dimmed to stay within its current."),
         ({"matched": False}, "no tickets are known behind its pixels"),
@@ -232,6 +232,16 @@ def test_pointing_at_a_led_shows_its_tickets(page: Page) -> None:
     assert link.get_attribute("target") == "_blank"
     page.mouse.move(5, 5)
     expect(panel).to_be_hidden()
+
+
+def test_a_ticket_that_changes_behind_the_same_pixel_is_told_anew_in_the_panel(page: Page, served: Served) -> None:
+    page.locator(".led").first.hover()
+    expect(page.locator(".panel")).to_contain_text("Grace Hopper")
+    row = strip()
+    row["pixels"][0]["first"][0]["assignee"] = "Mary Jackson"
+    served.publish({"strip/hall/ops": row})
+
+    expect(page.locator(".panel")).to_contain_text("Mary Jackson")
 
 
 def test_the_panel_can_be_reached_by_the_pointer_and_closed_by_a_press_beside_it(page: Page) -> None:
@@ -346,6 +356,44 @@ def test_the_panel_says_what_a_pixel_is_for(
     expect(page.locator(".panel")).to_contain_text(words)
 
 
+def test_the_keyboard_goes_into_a_panel_without_a_link_too(page: Page, served: Served) -> None:
+    served.publish({"strip/hall/ops": strip() | {"pixels": [lit(0, [ticket(1, "Open", url=None)])]}})
+    wait_until(lambda: len(leds(page)) == 1, "one pixel")
+    page.locator(".led").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".panel")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator(".led")).to_be_focused()
+    expect(page.locator(".panel")).to_be_hidden()
+
+
+def test_the_panel_lies_below_its_pixel_in_a_short_strip_too(page: Page, served: Served) -> None:
+    served.publish({"strip/hall/ops": strip(pixels=1, counts=(1, 0, 0))})
+    wait_until(lambda: len(leds(page)) == 1, "one pixel")
+    page.locator(".led").hover()
+    middles = page.locator(".led, .panel").evaluate_all(
+        "all => all.map(one => one.getBoundingClientRect()).map(box => box.x + box.width / 2)"
+    )
+
+    assert middles[0] == pytest.approx(middles[1], abs=12)  # the padding of the row
+
+
+def test_tickets_of_two_boards_with_the_same_key_are_two(page: Page, served: Served) -> None:
+    twice = [ticket(1, "Open"), ticket(1, "Open", board="web")]
+    served.publish({"strip/hall/ops": strip() | {"pixels": [lit(0, twice)]}})
+    wait_until(lambda: len(leds(page)) == 1, "one pixel")
+    page.locator(".led").hover()
+
+    expect(page.locator(".ticket")).to_have_count(2)
+
+
+def test_more_looks_than_there_are_letters_are_all_in_the_legend(page: Page, served: Served) -> None:
+    look = strip()["legend"][0]
+    served.publish({"strip/hall/ops": strip(legend=[look | {"name": f"look {at}"} for at in range(45)])})
+
+    expect(page.locator(".legend li")).to_have_count(45)
+
+
 # What is sent is never markup
 
 
@@ -429,7 +477,7 @@ def test_all_is_well_is_said_too(page: Page) -> None:
     assert page.locator("#faults li").count() == 0
     assert page.locator("#tiles").inner_text().split("\n") == [
         "19",
-        "open tickets",
+        "tickets",
         "2",
         "overdue",
         "1 of 1",
@@ -493,35 +541,34 @@ def test_a_fault_is_told_with_what_to_do_in_list_title_and_favicon_and_to_those_
     served.publish({section: fleet()[section]})
     expect(page.get_by_role("heading", name="Everything works")).to_be_visible()
     expect(page).to_have_title("apimon")
-    expect(page.locator("#say")).to_contain_text("No longer: ")
+    expect(page.locator("#say")).to_have_text("Everything works.")
 
 
-def test_a_lost_broker_and_a_lost_server_are_banners_until_they_are_back(browser: Browser) -> None:
+def test_a_lost_server_is_a_fault_that_is_told_and_said_until_it_is_back(browser: Browser) -> None:
     with Watched(browser, viewport=WIDE) as watched:
         page = watched.page
         with Served() as served:
-            served.publish(
-                fleet() | {"broker": {"state": "lost", "text": "refused", "since": moment(-5), "denied": []}}
-            )
-            page.goto(served.url)
-            expect(page.locator("#banner")).to_contain_text("The broker cannot be reached.")
             served.publish(fleet())
-            expect(page.locator("#banner")).to_be_hidden()
+            page.goto(served.url)
             expect(page.locator("#connection")).to_contain_text("127.0.0.1:1883")
             port = served.port
-        expect(page.locator("#banner")).to_contain_text("This page has lost its server.")
-        expect(page).to_have_title("No connection · apimon")
+        expect(page.locator("#faults")).to_contain_text("This page has lost its server")
+        expect(page.locator("#state-title")).to_have_text("1 thing to look at")
+        expect(page.locator("#connection")).to_have_text("no connection")
+        expect(page).to_have_title("1 fault · apimon")
+        expect(page.locator("#say")).to_contain_text("This page has lost its server: What you see is old.")
         with Served(port=port) as again:
             again.publish(fleet() | {"strip/hall/ops": strip(counts=(1, 0, 0))})
-            expect(page.locator("#banner")).to_be_hidden()
+            expect(page.locator("#state-title")).to_have_text("Everything works")
             wait_until(lambda: leds(page) == [RED] + ["000000"] * 39, "the new state")
             expect(page).to_have_title("apimon")
 
 
 def test_a_server_that_has_fallen_silent_is_taken_for_lost(browser: Browser, served: Served) -> None:
     watch = """() => {
-        window.banners = 0;
-        new MutationObserver(() => { banners += 1; }).observe(document.getElementById("banner"), {attributes: true});
+        window.seen = new Set();
+        const title = document.getElementById("state-title");
+        new MutationObserver(() => seen.add(title.textContent)).observe(title, {childList: true});
     }"""
     with Watched(browser, viewport=WIDE) as watched:
         page = watched.page
@@ -530,10 +577,65 @@ def test_a_server_that_has_fallen_silent_is_taken_for_lost(browser: Browser, ser
         expect(page.locator(".strip")).to_have_count(1)
         page.evaluate(watch)
         page.clock.run_for(15_000)
-        assert page.evaluate("banners") == 0
+        assert page.evaluate("[...seen]") == []
         page.clock.run_for(20_000)
-        wait_until(lambda: page.evaluate("banners") >= 1, "the banner")
-        expect(page.locator("#banner")).to_be_hidden()  # it has connected again
+        wait_until(lambda: "1 thing to look at" in page.evaluate("[...seen]"), "the fault")
+        expect(page.locator("#state-title")).to_have_text("Everything works")  # it has connected again
+
+
+def test_what_nodes_repeat_of_pollers_and_boards_is_told_once(page: Page, served: Served) -> None:
+    repeated = [
+        FAULT | {"name": "jira", "text": "board ops: 401"},
+        FAULT | {"name": "stale", "text": "board ops: its tickets have expired, and nobody has published new ones"},
+        FAULT | {"name": "poller", "text": "poller main is offline: board ops shows its last tickets"},
+    ]
+    other = FAULT | {"name": "stale", "text": "board web: nobody publishes its tickets"}
+    served.publish(
+        {
+            "node/hall": node(state="degraded", faults=[*repeated, FAULT, other]),
+            "node/desk": node("desk", state="degraded", faults=repeated),
+            "poller/main": poller(boards=[JIRA]),
+            "board/ops": board(state="stale"),
+        }
+    )
+
+    expect(page.locator("#faults h3")).to_have_text(
+        ["Node hall", "Node hall", "Jira refuses the sign-in: board ops", "Board ops is stale"]
+    )
+    expect(page.locator("#faults")).to_contain_text("board web: nobody publishes its tickets")
+
+
+def test_faults_are_said_once_they_have_settled_and_what_came_and_went_is_not(browser: Browser, served: Served) -> None:
+    listen = """() => {
+        window.said = [];
+        const say = document.getElementById("say");
+        new MutationObserver(() => said.push(say.textContent)).observe(say, {childList: true});
+    }"""
+
+    with Watched(browser, viewport=WIDE) as watched:
+        page = watched.page
+        page.clock.install()
+        page.goto(served.url)
+        expect(page.locator(".strip")).to_have_count(1)
+        page.clock.run_for(5_000)
+        page.evaluate(listen)
+
+        def publish(**sections: Any) -> None:
+            served.publish({name.replace("_", "/"): section for name, section in sections.items()})
+            heading = "1 thing" if len(sections) == 1 else f"{len(sections)} things"
+            expect(page.locator("#state-title")).to_have_text(f"{heading} to look at")
+
+        publish(node_hall=node(faults=[FAULT | {"text": "no answer"}]))
+        publish(node_hall=node(faults=[FAULT | {"text": "code -13"}]))
+        publish(node_hall=node(faults=[FAULT | {"text": "code -13"}]), board_ops=board(state="stale"))
+        page.clock.run_for(5_000)
+
+        wait_until(lambda: page.evaluate("said"), "what is said")
+        assert page.evaluate("said") == ["Node hall: code -13. Board ops is stale: Its last snapshot holds no longer."]
+        served.publish({"board/ops": board()})
+        expect(page.locator("#state-title")).to_have_text("1 thing to look at")
+        page.clock.run_for(5_000)
+        wait_until(lambda: page.evaluate("said.at(-1)") == "1 thing to look at.", "what is left")
 
 
 # Empty, gone, and the rest
@@ -544,8 +646,18 @@ def test_where_there_is_nothing_it_says_what_to_do(browser: Browser) -> None:
         watched.page.goto(served.url)
         expect(watched.page.get_by_text("Start one with apimon-node run")).to_be_visible()
         expect(watched.page.get_by_text("Start a poller with apimon-node poll")).to_be_visible()
-        expect(watched.page.get_by_text("Nothing since this page is served.")).to_be_visible()
+        expect(watched.page.get_by_text("Nothing yet. A poller tells")).to_be_visible()
+        expect(watched.page.get_by_text("Point at an LED")).to_be_hidden()
+        served.publish({"broker": fleet()["broker"]})
+        expect(watched.page.get_by_role("heading", name="Nothing has been heard yet")).to_be_visible()
         assert watched.complaints == []
+
+
+def test_of_a_board_of_which_nothing_is_known_no_numbers_are_told(page: Page, served: Served) -> None:
+    served.publish({"board/ops": board(counts=(0, 0, 0), state="unknown", at=None) | {"statuses": []}})
+
+    expect(page.locator(".board")).to_contain_text("nothing is known of it")
+    expect(page.locator(".sums")).to_be_hidden()
 
 
 def test_what_is_gone_goes(page: Page, served: Served) -> None:
@@ -566,6 +678,19 @@ def test_the_last_hour_is_a_plot_and_a_table(page: Page) -> None:
     assert 5 < page.locator(".plot tbody tr").count() <= 12
     last = [values[-1] for values in history()["statuses"].values()]
     assert page.locator(".plot tbody tr").first.locator("td").all_inner_texts()[1:4] == [str(value) for value in last]
+
+
+def test_the_table_stays_true_where_a_status_appears_and_old_samples_go(page: Page, served: Served) -> None:
+    page.get_by_text("The last hour as a table").click()
+    served.publish({"history/ops": {"at": [10, 20, 30], "statuses": {"Open": [1, 2, 3]}, "overdue": [7, 8, 9]}})
+    rows = page.locator(".plot tbody tr")
+    expect(rows).to_have_count(3)
+    statuses = {"Done": [0, 0, 5], "Open": [2, 3, 4]}
+    served.publish({"history/ops": {"at": [20, 30, 40], "statuses": statuses, "overdue": [8, 9, 6]}})
+    expect(page.locator(".plot th")).to_have_text(["time", "Done", "Open", "overdue"])
+
+    numbers = [row.locator("td").all_inner_texts()[1:] for row in rows.all()]
+    assert numbers == [["5", "4", "6"], ["0", "3", "9"], ["0", "2", "8"]]
 
 
 def test_the_last_events_are_told_and_new_ones_come_first(page: Page, served: Served) -> None:
@@ -614,6 +739,22 @@ def test_a_button_of_the_tour_breaks_and_says_what_hinders_it(browser: Browser) 
         expect(watched.page.locator("#tour-error")).to_have_text("broker: it does not start")
 
 
+def test_a_button_of_the_tour_that_is_pressed_twice_is_pressed_once(browser: Browser) -> None:
+    buttons = Buttons()
+    with Served(buttons) as served, Watched(browser, viewport=WIDE) as watched:
+        served.publish(fleet() | {"tour": buttons.buttons()})
+        watched.page.goto(served.url)
+        button = watched.page.get_by_role("button", name="Kill the broker")
+        expect(button).to_have_accessible_description("The strip pulses orange.")
+        presses: list[str] = []
+        watched.page.on("request", lambda request: presses.append(request.url))
+        button.dblclick()
+        wait_until(lambda: buttons.broken, "the press")
+        expect(button).not_to_have_attribute("aria-busy", "true")  # it shows nothing new: after a while
+
+        assert presses == [f"{served.url}/tour/broker"]
+
+
 # How it looks
 
 
@@ -654,6 +795,69 @@ def test_with_colours_of_ones_own_leds_are_rings_with_letters(visit: Callable[..
 
     assert page.evaluate("getComputedStyle(document.querySelector('.led'), '::after').content") == '"O"'
     assert page.evaluate("getComputedStyle(document.querySelector('.led'), '::before').borderTopWidth") == "2px"
+
+
+def test_with_colours_of_ones_own_what_is_well_is_filled_and_what_is_not_hollow(
+    visit: Callable[..., Page], served: Served
+) -> None:
+    served.publish({"node/hall": node(online=False)})
+    page = visit(forced_colors="active")
+    expect(page.locator(".machine")).to_have_count(2)
+    marks = page.locator(".machine .mark").evaluate_all("all => all.map(one => getComputedStyle(one).backgroundColor)")
+
+    lets_through = [mark.startswith("rgba") for mark in marks]
+    assert lets_through == [True, False]  # the node's, the poller's
+
+
+CONTRASTS = """() => {
+    const numbers = (css) => css.match(/[\\d.]+/g).map(Number);
+    const rgba = (css) => {
+        const [red, green, blue, alpha = 1] = numbers(css.replace("srgb", ""));
+        const most = css.startsWith("color(") ? 1 : 255;
+        return [red / most, green / most, blue / most, alpha];
+    };
+    const over = ([...top], below) => below.map((value, at) => top[at] * top[3] + value * (1 - top[3]));
+    const linear = (value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+    const light = ([red, green, blue]) => 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue) + 0.05;
+    const chain = (node) => (node ? [...chain(node.parentElement), getComputedStyle(node)] : []);
+    return [...document.querySelectorAll("body *")]
+        .filter((one) => [...one.childNodes].some((child) => child.nodeType === Node.TEXT_NODE && child.data.trim()))
+        .filter((one) => one.getClientRects().length)
+        .map((one) => {
+            const styles = chain(one);
+            const ground = styles.reduce((below, style) => over(rgba(style.backgroundColor), below), [1, 1, 1]);
+            const opacity = styles.reduce((product, style) => product * style.opacity, 1);
+            const [red, green, blue, alpha] = rgba(styles.at(-1).color);
+            const pair = [light(ground), light(over([red, green, blue, alpha * opacity], ground))];
+            return [Math.max(...pair) / Math.min(...pair), one.className, one.textContent];
+        });
+}"""
+"""The contrast of each text with its ground, as WCAG 2.2 reckons it."""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_has_the_contrast_that_it_needs_to_be_read(browser: Browser, scheme: str) -> None:
+    buttons = Buttons()
+    buttons.broken = True
+    with Served(buttons) as served, Watched(browser, viewport=WIDE, color_scheme=scheme) as watched:
+        served.publish(
+            fleet()
+            | {
+                "tour": buttons.buttons(),
+                "node/desk": node("desk", state="error", faults=[FAULT | {"since": moment(-70)}]),
+                "strip/desk/all": strip("desk", "all", counts=(0, 0, 0), status="error"),
+                "board/web": board("web", state="stale"),
+                "troubles": ["board x: refused"],
+            }
+        )
+        watched.page.goto(served.url)
+        expect(watched.page.locator("#troubles")).to_be_visible()
+        watched.page.locator(".led").nth(6).hover()
+        expect(watched.page.locator(".panel")).to_be_visible()
+        contrasts = watched.page.evaluate(CONTRASTS)
+
+        assert len(contrasts) > 100
+        assert [one for one in contrasts if one[0] < 4.5] == []
 
 
 def test_landmarks_headings_and_names_are_there(page: Page) -> None:

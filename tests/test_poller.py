@@ -515,7 +515,7 @@ def test_the_log_tells_a_lost_broker_and_the_next_connection() -> None:
 
 
 def test_one_line_tells_people_how_it_is(poller: Poller) -> None:
-    assert poller.summary() == "asking for the boards"
+    assert poller.summary() == "waiting for Jira's first answer for ops"
     board = only(poller, at(0))
     poller.answered(board, (), None, at(0))
     assert poller.summary() == "all boards are up to date"

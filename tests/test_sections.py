@@ -33,6 +33,7 @@ def test_there_is_a_section_for_each_thing() -> None:
         "node/hall",
         "node/lab",
         "strip/hall/ops",
+        "tickets/ops",
         "poller/main",
         "board/dev",
         "board/ops",
@@ -101,39 +102,64 @@ def test_a_strip() -> None:
         "milliamps": 40,
         "matched": True,
         "live": True,
+        "first": [["ops/OPS-1"], ["ops/OPS-2"], []],
         "said": ["ff0000", "00ff00", "000000"],
     }
     assert legend[0] == {"name": "A", "color": "ff0000", "effect": "steady", "tickets": 1, "overdue": 1}
-    assert pixels[2] == {
-        "color": "000000",
-        "effect": "steady",
-        "shows": "dark",
-        "look": None,
-        "overdue": False,
-        "tickets": 0,
-        "first": [],
-    }
-    assert pixels[0] == {
+    assert [number for number, _ in pixels] == [1, 1, 1]
+    assert pixels[0][1] == {
         "color": "ff0000",
         "effect": "pulse",
         "shows": "ticket",
         "look": 0,
         "overdue": True,
         "tickets": 1,
-        "first": [
-            {
-                "key": "OPS-1",
-                "status": "A",
-                "priority": None,
-                "assignee": None,
-                "summary": None,
-                "created": None,
-                "due": "2026-11-23T11:00:00Z",
-                "overdue": True,
-                "url": "https://jira.example.com/browse/OPS-1",
-                "board": "ops",
-            }
-        ],
+    }
+    assert pixels[2][1] == {
+        "color": "000000",
+        "effect": "steady",
+        "shows": "dark",
+        "look": None,
+        "overdue": False,
+        "tickets": 0,
+    }
+
+
+def test_like_pixels_are_told_once_and_their_tickets_by_name() -> None:
+    looker = looking(pixels=300)
+    looker.publish("tickets/ops", tickets(*"A" * 100))
+    looker.run(1)
+    strip: Any = sections(looker.look())["strip/hall/ops"]
+
+    assert [(number, pixel["color"]) for number, pixel in strip["pixels"]] == [(100, "ff0000"), (200, "000000")]
+    assert strip["first"] == [[f"ops/OPS-{number}"] for number in range(1, 101)] + [[]] * 200
+
+
+def test_tickets_that_are_only_counted_have_no_name() -> None:
+    looker = looking(pixels=3)
+    looker.publish("tickets/ops", {"counts": {"A": 2}})
+    looker.run(1)
+    told: Any = sections(looker.look())
+
+    assert told["strip/hall/ops"]["first"] == [[None], [None], []]
+    assert "tickets/ops" not in told
+
+
+def test_the_tickets_behind_all_pixels_are_told_once_by_board_and_key() -> None:
+    told = section("tickets/ops")
+
+    assert list(told) == ["OPS-1", "OPS-2"]
+    assert told["OPS-1"] == {
+        "key": "OPS-1",
+        "status": "A",
+        "priority": None,
+        "assignee": None,
+        "summary": None,
+        "created": None,
+        "due": "2026-11-23T11:00:00Z",
+        "overdue": True,
+        "url": "https://jira.example.com/browse/OPS-1",
+        "board": "ops",
     }
 
 
@@ -202,4 +228,4 @@ def test_what_is_gone_has_no_section() -> None:
     looker.hear("tickets/ops")
     after = made.of(looker.look())
 
-    assert before.keys() - after.keys() == {"node/lab", "history/ops"}
+    assert before.keys() - after.keys() == {"node/lab", "history/ops", "tickets/ops"}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import uvicorn
 from browser import Listener, Served, browsers
 from parts import wait_until
 
@@ -208,7 +209,7 @@ def test_silence_is_broken_by_a_heartbeat(served: Served, monkeypatch: pytest.Mo
 def test_a_browser_that_reads_nothing_holds_up_nobody_and_is_cut_off(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(server, "STUCK", 1.0)
+    monkeypatch.setattr(server, "STUCK", 5.0)  # the quick one has as much, and may wait for a busy processor
     with Served() as served:
         served.publish({f"section/{number}": LARGE for number in range(200)})
         with Listener(served.port), Listener(served.port) as quick:
@@ -252,6 +253,13 @@ def test_the_end_of_the_server_ends_the_feeds() -> None:
         listener.event()
     assert listener.block() == ""
     listener.close()
+
+
+def test_it_serves_and_ends_without_the_haste_of_uvicorn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "TICK", 1000.0)
+    monkeypatch.delattr(uvicorn.Server, "main_loop")
+    with Served() as served:
+        assert served.get("/")[0] == 200
 
 
 def test_what_has_not_changed_is_not_told_again() -> None:

@@ -100,10 +100,10 @@ def test_the_page_tells_that_the_broker_is_lost_and_comes_back_with_it(
         expect(page.locator(".machine")).to_contain_text("Node hall")
 
         broker.kill()
-        expect(page.locator("#banner")).to_contain_text("The broker cannot be reached.")
+        expect(page.locator("#faults")).to_contain_text("The broker cannot be reached")
         expect(page.locator("#faults")).to_contain_text("all of them come back by themselves")
         broker.start()
-        expect(page.locator("#banner")).to_be_hidden()
+        expect(page.locator("#faults")).not_to_contain_text("The broker cannot be reached")
         with Observer(broker.port) as observer:
             observer.publish(TICKETS, tickets("A"))
             wait_until(lambda: "ff0000" in page.locator(".led").evaluate_all(COLORS), "the ticket")
@@ -119,6 +119,25 @@ def test_a_node_that_dies_is_told_of(tmp_path: Path, broker: Mosquitto, browser:
 
         expect(watched.page.locator("#faults")).to_contain_text("Node hall is offline")
         expect(watched.page.locator(".notes")).to_contain_text("The node is away")
+
+
+def test_a_board_and_what_its_node_makes_of_it_are_told_together(
+    tmp_path: Path, broker: Mosquitto, observer: Observer
+) -> None:
+    patient = "from apimon_node.view import app, feed; app.SETTLE, app.PACE, feed.PACE = 2.0, 0.0, 0.0"
+    looks: list[dict[str, object]] = [{"name": "all", "match": {}, "color": "ff0000", "effect": None}]
+    described = {"boards": ["ops"], "pixels": 2, "status_pixel": "none", "brightness": 1, "period": 2, "looks": looks}
+    observer.publish(f"{STRIP}/config", described | {"overdue_effect": "pulse"})
+    with view(tmp_path, broker, before=patient) as program, Listener(port(program)) as listener:
+        strips = (event["sections"].get("strip/hall/ops") for event in iter(listener.event, None))
+        told = (strip for strip in strips if strip is not None)
+        assert next(told)["said"] == ["000000", "000000"]
+        for number in (1, 2):
+            lit = ["ff0000"] * number + ["000000"] * (2 - number)
+            observer.publish(TICKETS, tickets(*"A" * number))
+            observer.publish(STRIP, {"pixels": lit, "effects": [None, None], "overflow": False, "status": "ok"})
+            strip = next(told)
+            assert (strip["said"], strip["matched"]) == (lit, True)
 
 
 def test_it_ends_well_at_a_signal_with_browsers_that_listen(tmp_path: Path, broker: Mosquitto) -> None:

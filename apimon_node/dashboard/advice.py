@@ -37,7 +37,7 @@ STATES = {
     ),
     JiraState.AUTH: (
         "Give the poller a new token, or give its user access to Jira and the project: a token may have expired or been"
-        " revoked. A new one counts at the next try."
+        " revoked. A new one counts at the next try; a service of systemd takes it when it is restarted."
     ),
     JiraState.QUERY: (
         "Correct the board's jql in the poller's config.yaml: try it in Jira's own search, and narrow it if it finds"

@@ -179,7 +179,8 @@ class Fleet:
         )
         backing = None
         if self._heard.configs.get(*key) is not None and (piles := self._pile(config, boards)) is not None:
-            backing = self._memo.of(("backing", key), reckon, config, piles, lit(conditions, config).effect)
+            scene = lit(conditions, config).effect
+            backing = self._memo.of(("backing", config, scene), reckon, config, piles, scene)  # like strips share it
         said = self._heard.strips.get(*key) or unsaid(config)
         report = dict(status.strips).get(key[1], StripReport()) if status else StripReport()
         return self._memo.of(("strip", key), strip, key, said, config, backing, report, conditions)

@@ -1,7 +1,9 @@
 """The sections: the overview as JSON-able values by id, for pages and other programs. Pure."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from itertools import groupby
 
 from apimon_node import wire
 from apimon_node.dashboard.boards import CARDS
@@ -18,9 +20,11 @@ from apimon_node.dashboard.overview import (
     Pixel,
     Poller,
     PollerBoard,
+    Shows,
     Strip,
     Ticket,
 )
+from apimon_node.picture.effects import Effect
 from apimon_node.picture.looks import Color
 from apimon_node.picture.scene import LightState
 
@@ -46,6 +50,8 @@ class Sections:
             yield f"node/{name}", of(("node", name), _node, node)
         for (owner, name), strip in overview.strips.items():
             yield f"strip/{owner}/{name}", of(("strip", owner, name), _strip, strip)
+        for name, tickets in of("tickets", _behind, tuple(overview.strips.values())).items():
+            yield f"tickets/{name}", of(("tickets", name), _tickets, tickets)
         for name, poller in overview.pollers.items():
             yield f"poller/{name}", of(("poller", name), _poller, poller)
         for name, board in overview.boards.items():
@@ -84,20 +90,47 @@ def _fault(fault: Fault) -> dict[str, object]:
 
 
 def _strip(strip: Strip) -> dict[str, object]:
+    """Write a strip: its pixels as runs of like ones, for most of them are, and their tickets by board and key."""
     return strip._asdict() | {
         "boards": list(strip.boards),
         "legend": [_legend_entry(entry) for entry in strip.legend],
-        "pixels": [_pixel(pixel) for pixel in strip.pixels],
+        "pixels": [[len(list(run)), _pixel(alike)] for alike, run in groupby(strip.pixels, _unnamed)],
+        "first": [[_reference(ticket) for ticket in pixel.first] for pixel in strip.pixels],
         "said": [_color(color) for color in strip.said],
     }
+
+
+def _unnamed(pixel: Pixel) -> tuple[Color, Effect, Shows, int | None, bool, int]:
+    """Leave of a pixel what others may have too: all but its tickets."""
+    return pixel[:-1]
+
+
+def _pixel(unnamed: tuple[Color, Effect, Shows, int | None, bool, int]) -> dict[str, object]:
+    return dict(zip(Pixel._fields, unnamed, strict=False)) | {"color": _color(unnamed[0])}
+
+
+def _reference(ticket: Ticket) -> str | None:
+    """Name a ticket in the sections of tickets; one that is only counted has nothing that could be told."""
+    return None if ticket.key is None else f"{ticket.board}/{ticket.key}"
 
 
 def _legend_entry(entry: LegendEntry) -> dict[str, object]:
     return entry._asdict() | {"color": _color(entry.color)}
 
 
-def _pixel(pixel: Pixel) -> dict[str, object]:
-    return pixel._asdict() | {"color": _color(pixel.color), "first": [_ticket(ticket) for ticket in pixel.first]}
+def _behind(strips: tuple[Strip, ...]) -> dict[str, dict[str, Ticket]]:
+    """Give the tickets behind all pixels once each, however many strips show them, by board and key."""
+    behind: dict[str, dict[str, Ticket]] = defaultdict(dict)
+    for strip in strips:
+        for pixel in strip.pixels:
+            for ticket in pixel.first:
+                if ticket.key is not None:
+                    behind[ticket.board][ticket.key] = ticket
+    return behind
+
+
+def _tickets(tickets: Mapping[str, Ticket]) -> dict[str, object]:
+    return {key: _ticket(ticket) for key, ticket in tickets.items()}
 
 
 @lru_cache(maxsize=CARDS)

@@ -192,7 +192,8 @@ class Poller:
 
     def summary(self) -> str:
         """One line on how it is, for people."""
-        well = "all boards are up to date" if self._boards.keys() <= self._reports.keys() else "asking for the boards"
+        waiting = ", ".join(sorted(self._boards.keys() - self._reports.keys()))
+        well = f"waiting for Jira's first answer for {waiting}" if waiting else "all boards are up to date"
         return "; ".join(fault.text for fault in self._faults) or well
 
     def _learn(self, board: str, statuses: set[str], now: Instant) -> None:

@@ -23,7 +23,7 @@ function drawTiles(sections, boards) {
     return `${all.filter((one) => one.online).length} of ${all.length}`;
   };
   const tiles = [
-    { name: "open tickets", value: sum("total") },
+    { name: "tickets", value: sum("total") },
     { name: "overdue", value: sum("overdue"), warn: sum("overdue") > 0 },
     { name: "nodes online", value: there("node") },
     { name: "pollers online", value: there("poller") },
@@ -45,10 +45,11 @@ function card() {
   const at = time("ago");
   const source = said("", "span");
   const foot = el("p", { class: "soft" }, "as of ", at, source);
+  const sums = el("p", { class: "sums" }, total, el("span", {}, " tickets "), overdue);
   const picture = plot();
   const root = el("article", { class: "card board" }, el("header", {}, name, state),
     el("div", { class: "sides" },
-      el("div", {}, el("p", { class: "sums" }, total, el("span", {}, " tickets "), overdue), statuses, foot), picture.root));
+      el("div", {}, sums, statuses, foot), picture.root));
   return {
     root,
     update({ board, history, looks }) {
@@ -63,6 +64,7 @@ function card() {
       setTime(at, board.at);
       put(source, board.source ? ` · from poller ${board.source}` : "");
       hide(foot, !board.at);
+      hide(sums, board.state === "unknown");
       picture.update(history, looks);
     },
   };

@@ -8,8 +8,8 @@ const EVERY = 5000; // milliseconds
 const FORMS = {
   ago: (seconds) => `${duration(-seconds)} ago`,
   age: (seconds) => duration(-seconds),
-  due: (seconds) => (seconds > 0 ? `due in ${duration(seconds)}` : `overdue for ${duration(-seconds)}`),
-  next: (seconds) => (seconds > 0 ? `in ${duration(seconds)}` : "now"),
+  due: (seconds) => (Math.round(seconds) > 0 ? `due in ${duration(seconds)}` : `overdue for ${duration(-seconds)}`),
+  next: (seconds) => (Math.round(seconds) > 0 ? `in ${duration(seconds)}` : "now"),
 };
 
 /** Make a time of one of the forms above. */

@@ -5,18 +5,32 @@ import { setTime, time } from "./clock.js";
 import { ofKind } from "./feed.js";
 import { count, list, POLLS } from "./words.js";
 
-let announced = new Map();
-let lost = false;
+const SETTLE = 2000; // milliseconds in which faults may come and go before they are said aloud
+const REPEATED = ["jira", "poller", "stale"]; // of a node: what pollers and boards say as well
 
-/** Give all faults: {id, title, text, advice, since, next}. */
+let lost = false;
+let current; // the faults, and the words for how it is
+let saying; // the timer until they are said
+let spoken = new Map(); // what was said, by the ids of the faults
+
+/** Give all faults: {id, title, text, advice, since, next, boards}. What nodes repeat of a board is told once, by its source. */
 export function find(sections) {
+  const pollers = ofKind(sections, "poller").flatMap(ofPoller);
+  const boards = ofKind(sections, "board").flatMap(ofBoard);
+  const told = new Set([...pollers, ...boards].flatMap((fault) => fault.boards));
   return [
+    ...(lost ? [SERVER] : []),
     ...ofBroker(sections.get("broker")),
-    ...ofKind(sections, "node").flatMap(ofNode),
-    ...ofKind(sections, "poller").flatMap(ofPoller),
-    ...ofKind(sections, "board").flatMap(ofBoard),
+    ...ofKind(sections, "node").flatMap((node) => ofNode(node, told)),
+    ...pollers,
+    ...boards,
   ];
 }
+
+const SERVER = {
+  id: "server", title: "This page has lost its server", text: "What you see is old. It connects again by itself.",
+  advice: "See that the program that serves it runs: apimon-node view, or the demo.",
+};
 
 function ofBroker(broker) {
   if (!broker) return [];
@@ -26,11 +40,12 @@ function ofBroker(broker) {
   }));
   if (broker.state !== "lost") return denied;
   return [{ id: "broker", title: "The broker cannot be reached", text: broker.text, since: broker.since,
-    advice: "Nodes go on with what they know. See that the broker runs; all of them come back by themselves." }, ...denied];
+    advice: "What you see is from before. Nodes go on with what they know. See that the broker runs; all of them come back by themselves." }, ...denied];
 }
 
-function ofNode(node) {
-  const own = node.faults.map((fault) => ({
+function ofNode(node, told) {
+  const repeats = (fault) => REPEATED.includes(fault.name) && told.has(/\bboard ([a-z0-9_-]+)/.exec(fault.text)?.[1]);
+  const own = node.faults.filter((fault) => !repeats(fault)).map((fault) => ({
     id: `node/${node.id}/${fault.name}/${fault.text}`, title: `Node ${node.id}`, text: fault.text, advice: fault.advice,
     since: fault.since, next: fault.retry_at,
   }));
@@ -41,66 +56,71 @@ function ofNode(node) {
 
 function ofPoller(poller) {
   if (poller.online === false) {
-    return [{ id: `poller/${poller.id}`, title: `Poller ${poller.id} is offline`, text: "Nobody asks Jira on its behalf.",
-      advice: "Start it with apimon-node poll." }];
+    return [{ id: `poller/${poller.id}`, title: `Poller ${poller.id} is offline`, text: "Nobody asks Jira about its boards.",
+      advice: "Start it with apimon-node poll.", boards: poller.boards.map((board) => board.name) }];
   }
   return poller.boards.filter((board) => board.state && board.state !== "ok").map((board) => ({
     id: `poller/${poller.id}/${board.name}`, title: `${POLLS[board.state] ?? "Jira fails"}: board ${board.name}`,
-    text: board.detail, advice: board.advice, since: board.checked_at, next: board.next_poll_at,
+    text: board.detail, advice: board.advice, since: board.checked_at, next: board.next_poll_at, boards: [board.name],
   }));
 }
 
 function ofBoard(board) {
   if (board.state !== "stale") return [];
   return [{ id: `board/${board.name}`, title: `Board ${board.name} is stale`, text: "Its last snapshot holds no longer.", since: board.valid_until,
-    advice: `See that ${board.source ? `poller ${board.source}` : "whoever publishes it"} runs and reaches Jira.` }];
+    advice: `See that ${board.source ? `poller ${board.source}` : "whoever publishes it"} runs and reaches Jira.`,
+    boards: [board.name] }];
 }
 
 /** Tell in title and favicon, which are seen when the page is not. */
 export function signal(faults) {
-  const bad = faults.length > 0 || lost;
-  const title = lost ? "No connection · apimon" : bad ? `${count(faults.length, "fault")} · apimon` : "apimon";
+  const title = faults.length ? `${count(faults.length, "fault")} · apimon` : "apimon";
   if (document.title !== title) document.title = title;
-  attribute(byId("favicon"), "href", bad ? "/static/favicon-fault.svg" : "/static/favicon.svg");
+  attribute(byId("favicon"), "href", faults.length ? "/static/favicon-fault.svg" : "/static/favicon.svg");
 }
 
-/** Say that our own server is lost, or is there. */
-export function feedLost(now, sections) {
+/** Take in that our own server is lost, or is there again. */
+export function serverLost(now, sections) {
   lost = now;
-  banner(sections);
   signal(find(sections));
-}
-
-function banner(sections) {
-  const broker = sections.get("broker");
-  const away = broker && broker.state === "lost";
-  put(byId("banner-title"), lost ? "This page has lost its server." : "The broker cannot be reached.");
-  put(byId("banner-text"), lost ? "What you see is old. It connects again by itself; see that apimon-node view runs."
-    : "What you see is what was known before. It connects again by itself.");
-  hide(byId("banner"), !lost && !away);
-  const state = lost ? "lost" : broker?.state ?? "connecting";
-  attribute(byId("connection"), "data-state", state);
-  put(byId("connection-text"), lost ? "no connection" : { connected: broker?.text || "connected", lost: "broker lost" }[state] ?? "connecting to the broker");
+  draw(sections);
 }
 
 export function draw(sections) {
   const faults = find(sections);
-  banner(sections);
-  const waiting = sections.get("broker")?.state !== "connected" && faults.length === 0;
-  put(byId("state-title"), waiting ? "Waiting for the broker" : faults.length ? `${count(faults.length, "thing")} to look at` : "Everything works");
-  attribute(byId("state-title"), "data-state", waiting ? "waiting" : faults.length ? "bad" : "good");
+  const [state, words] = verdict(sections, faults);
+  put(byId("state-title"), words);
+  attribute(byId("state-title"), "data-state", state);
+  drawConnection(sections.get("broker"));
   keyed(byId("faults"), faults, (fault) => fault.id, item);
-  announce(faults);
+  announce(faults, words);
 }
 
-/** Say what is new, for those who do not see it. */
-function announce(faults) {
-  const now = new Map(faults.map((fault) => [fault.id, fault]));
-  const come = faults.filter((fault) => !announced.has(fault.id)).map((fault) => `${fault.title}: ${fault.text}`);
-  const gone = [...announced.values()].filter((fault) => !now.has(fault.id)).map((fault) => fault.title);
-  const words = [...come, ...(gone.length ? [`No longer: ${list(gone)}.`] : [])];
-  if (words.length) put(byId("say"), words.join(" "));
-  announced = now;
+function verdict(sections, faults) {
+  if (faults.length) return ["bad", `${count(faults.length, "thing")} to look at`];
+  if (sections.get("broker")?.state !== "connected") return ["waiting", "Waiting for the broker"];
+  const heard = ["node", "poller", "board"].some((kind) => ofKind(sections, kind).length);
+  return heard ? ["good", "Everything works"] : ["waiting", "Nothing has been heard yet"];
+}
+
+function drawConnection(broker) {
+  attribute(byId("connection"), "data-state", lost ? "lost" : broker?.state ?? "connecting");
+  const words = { connected: broker?.text || "connected", lost: "broker lost" }[broker?.state] ?? "connecting to the broker";
+  put(byId("connection-text"), lost ? "no connection" : words);
+}
+
+/** Say what is new, for those who do not see it; and how it is, once something is over. */
+function announce(faults, words) {
+  current = { faults, words };
+  saying ??= setTimeout(() => {
+    saying = undefined;
+    const now = new Map(current.faults.map((fault) => [fault.id, `${fault.title}: ${fault.text}`]));
+    const come = [...now].filter(([id]) => !spoken.has(id)).map(([, words]) => words);
+    const over = [...spoken.keys()].some((id) => !now.has(id));
+    const sentences = [...come, ...(over ? [current.words] : [])].map((one) => one.replace(/[^.?!]$/, "$&."));
+    if (sentences.length) put(byId("say"), sentences.join(" "));
+    spoken = now;
+  }, SETTLE);
 }
 
 function item() {

@@ -5,10 +5,11 @@ const AGAIN = 2000; // milliseconds until another try, where the browser gives u
 
 /**
  * Listen for ever. `changed(sections, ids)` is called with all sections and the ids of those that are others now,
- * `lost(boolean)` when the server is gone or there again.
+ * `tell(lost)` when the server is gone or there again.
  */
-export function listen(changed, lost) {
+export function listen(changed, tell) {
   const sections = new Map();
+  let gone = false;
   let source;
   let silence;
 
@@ -29,6 +30,11 @@ export function listen(changed, lost) {
   function alive() {
     lost(false);
     later(SILENCE);
+  }
+
+  function lost(now) {
+    if (now !== gone) tell(now);
+    gone = now;
   }
 
   function later(milliseconds) {

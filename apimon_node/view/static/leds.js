@@ -4,6 +4,7 @@
 // however many LEDs take part, and all of them in phase.
 
 import { attribute, el } from "./dom.js";
+import { keyOf } from "./tickets.js";
 import { channels, color, colorName, count, EFFECTS } from "./words.js";
 
 const SMALLEST = 24; // CSS pixels of a cell: what a finger can still hit (WCAG 2.2)
@@ -70,7 +71,7 @@ export function ledRow({ show, pin, leave, close }) {
     const made = [];
     while (leds.length < pixels) {
       const led = el("span", { class: "led", role: "button", tabindex: "-1", "data-place": leds.length });
-      leds.push({ root: led, drawn: "" });
+      leds.push({ root: led, drawn: "", told: "" });
       made.push(led);
     }
     grid.append(...made);
@@ -80,16 +81,15 @@ export function ledRow({ show, pin, leave, close }) {
 
   function draw(led, place) {
     const pixel = strip.pixels[pixelAt(place)];
-    const letter = letters[pixel.look] ?? { status: "!", overflow: "+" }[pixel.shows] ?? "";
     const look = strip.legend[pixel.look]?.name ?? "";
-    const drawn = `${pixel.color}|${pixel.effect}|${pixel.shows}|${pixel.overdue}|${pixel.tickets}|${pixel.first[0]?.key}|${letter}|${look}|${strip.reverse}`;
+    call(led, pixel, pixelAt(place), look);
+    const letter = letters[pixel.look] ?? { status: "!", overflow: "+" }[pixel.shows] ?? "";
+    const drawn = `${pixel.color}|${pixel.effect}|${pixel.shows}|${pixel.overdue}|${letter}`;
     if (drawn === led.drawn) return;
     led.drawn = drawn;
-    const label = name(pixel, pixelAt(place), look);
     const node = led.root;
     const hex = color(pixel.color);
     const lit = hex !== "000000";
-    attribute(node, "aria-label", label);
     attribute(node, "data-color", hex);
     attribute(node, "data-effect", lit ? pixel.effect : "dark");
     attribute(node, "data-shows", pixel.shows);
@@ -99,6 +99,14 @@ export function ledRow({ show, pin, leave, close }) {
     node.style.setProperty("--c", glow);
     if (lit && pixel.effect in sheets) light(place, sheets[pixel.effect], glow);
     else unlight(place);
+  }
+
+  /** Name a LED. Where a ticket comes or goes, all behind it get another name and most of them keep their looks. */
+  function call(led, pixel, index, look) {
+    const told = `${pixel.color}|${pixel.effect}|${pixel.shows}|${pixel.overdue}|${pixel.tickets}|${pixel.first[0]}|${look}|${strip.reverse}`;
+    if (told === led.told) return;
+    led.told = told;
+    led.root.setAttribute("aria-label", name(pixel, index, look));
   }
 
   function light(place, sheet, glow) {
@@ -116,9 +124,9 @@ export function ledRow({ show, pin, leave, close }) {
 
   function name(pixel, index, look) {
     const shines = color(pixel.color) === "000000" ? [] : [colorName(pixel.color), EFFECTS[pixel.effect] ?? "steady"];
-    const keys = pixel.first.map((ticket) => ticket.key).filter(Boolean);
+    const key = pixel.first[0] && keyOf(pixel.first[0]);
     const what = pixel.shows === "ticket"
-      ? [look, pixel.tickets > 1 ? count(pixel.tickets, "ticket") : keys[0], pixel.overdue ? "overdue" : ""]
+      ? [look, pixel.tickets > 1 ? count(pixel.tickets, "ticket") : key, pixel.overdue ? "overdue" : ""]
       : [SHOWS[pixel.shows]];
     return [`Pixel ${index + 1}`, ...what, ...shines].filter(Boolean).join(", ");
   }
@@ -168,7 +176,7 @@ export function ledRow({ show, pin, leave, close }) {
   function position(index) {
     const place = pixelAt(index);
     const cell = parseFloat(root.style.getPropertyValue("--cell"));
-    return { x: ((place % columns) + 0.5) * cell, y: (Math.floor(place / columns) + 1) * cell };
+    return { x: (width - columns * cell) / 2 + ((place % columns) + 0.5) * cell, y: (Math.floor(place / columns) + 1) * cell };
   }
 
   return { root, update, position };

@@ -5,7 +5,7 @@ import { setTime, time } from "./clock.js";
 import { ofKind } from "./feed.js";
 import { list, POLLS } from "./words.js";
 
-const STATES = { starting: "starting", ok: "well", degraded: "goes on with a fault", error: "broken" };
+const STATES = { starting: "starting", ok: "well", degraded: "goes on with a fault", error: "its strip fails" };
 
 export function draw(sections) {
   const nodes = ofKind(sections, "node").map((node) => ({ ...node, kind: "node", ...ofNode(node) }));

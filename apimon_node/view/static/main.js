@@ -10,7 +10,7 @@ import * as strips from "./strips.js";
 import * as tour from "./tour.js";
 
 const PARTS = [
-  [strips, ["strip"]],
+  [strips, ["strip", "tickets"]],
   [boards, ["board", "history", "strip", "node", "poller"]],
   [faults, ["broker", "node", "poller", "board"]],
   [machines, ["node", "poller"]],
@@ -28,7 +28,7 @@ listen(
     if (waiting.size === 0) requestAnimationFrame(draw);
     for (const id of ids) waiting.add(id.split("/")[0]);
   },
-  (lost) => faults.feedLost(lost, known),
+  (lost) => faults.serverLost(lost, known),
 );
 
 function draw() {

@@ -2,6 +2,7 @@
 
 import { attribute, el, hide, keyed, lead, put, said } from "./dom.js";
 import { setTime, time } from "./clock.js";
+import { find } from "./tickets.js";
 import { color, colorName, count, EFFECTS } from "./words.js";
 
 const LINGER = 250; // milliseconds in which the pointer can reach the panel
@@ -17,7 +18,7 @@ const title = el("h4");
 const swatch = el("span", { class: "swatch", "aria-hidden": "true" });
 const note = el("p");
 const tickets = el("ul");
-const root = el("div", { class: "panel", role: "region", "aria-label": "Tickets of the pixel", hidden: true },
+const root = el("div", { class: "panel", role: "region", "aria-label": "Tickets of the pixel", tabindex: "-1", hidden: true },
   el("div", { class: "panel-head" }, swatch, title), note, tickets);
 let shown = null; // {strip, index, led, place}
 let pinned = false;
@@ -43,11 +44,11 @@ export function show(strip, index, led, host, place) {
   hide(root, false);
 }
 
-/** Keep it, and go in: to its first link, where it has one. */
+/** Keep it, and go in: to its first link, or where it has none, to itself. */
 export function pin(...args) {
   show(...args);
   pinned = true;
-  root.querySelector("a[href]")?.focus();
+  (root.querySelector("a[href]") ?? root).focus();
 }
 
 /** Write it anew where it shows this strip. */
@@ -91,14 +92,14 @@ function write() {
   put(title, look ? `${look.name} · ${shines}` : `Pixel ${index + 1} · ${shines}`);
   put(note, words(strip, pixel));
   hide(note, note.textContent === "");
-  keyed(tickets, pixel.first, (ticket) => ticket.key ?? pixel.first.indexOf(ticket), ticketRow);
+  keyed(tickets, find(pixel.first), (ticket) => `${ticket.board}/${ticket.key}`, ticketRow);
 }
 
 function words(strip, pixel) {
   if (pixel.shows !== "ticket") return OTHERS[pixel.shows] ?? "";
   if (!strip.matched) return "Which tickets these are is not known just now: the node shows something else than the boards say.";
   const more = pixel.tickets - pixel.first.length;
-  if (pixel.first.every((ticket) => !ticket.key)) return `${count(pixel.tickets, "ticket")}, published as numbers: nothing more is known of them.`;
+  if (pixel.first.every((name) => name === null)) return `${count(pixel.tickets, "ticket")}, published as numbers: nothing more is known of them.`;
   return more > 0 ? `${count(pixel.tickets, "ticket")} behind this pixel; the first ${pixel.first.length}:` : "";
 }
 
@@ -114,7 +115,7 @@ function ticketRow() {
   return {
     root,
     update(ticket) {
-      put(key, ticket.key ?? ticket.status);
+      put(key, ticket.key);
       lead(key, ticket.url);
       attribute(key, "title", ticket.url && "opens Jira in a new tab");
       put(summary, ticket.summary);
@@ -123,7 +124,6 @@ function ticketRow() {
       setTime(age, ticket.created);
       hide(age.parentNode, !ticket.created);
       setTime(due, ticket.due);
-      hide(root, !ticket.key);
       attribute(root, "data-overdue", Boolean(ticket.overdue));
     },
   };

@@ -14,8 +14,8 @@ export function plot() {
   const areas = svg("g");
   const line = svg("path", { class: "late-line" });
   const halo = svg("path", { class: "late-halo" });
-  const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" }, areas, halo, line);
-  const marks = el("div", { class: "marks", "aria-hidden": "true" });
+  const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none" }, areas, halo, line);
+  const marks = el("div", { class: "marks" });
   const top = el("span", { class: "soft top-value" });
   const from = el("span");
   const key = el("ul", { class: "key" });
@@ -24,8 +24,8 @@ export function plot() {
   const table = el("details", {}, el("summary", {}, "The last hour as a table"), el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "The last hour as a table" }, el("table", {}, el("thead", {}, head), body)));
   const root = el("figure", { class: "plot" },
     el("figcaption", { class: "soft" }, "The last hour, as this page has heard it"),
-    el("div", { class: "frame" }, picture, marks, top),
-    el("p", { class: "axis soft" }, from, el("span", {}, "now")), key, table);
+    el("div", { class: "frame", "aria-hidden": "true" }, picture, marks, top),
+    el("p", { class: "axis soft", "aria-hidden": "true" }, from, el("span", {}, "now")), key, table);
   let drawn = null;
   table.addEventListener("toggle", () => table.open && drawn && tabulate(drawn));
 
@@ -42,8 +42,7 @@ export function plot() {
     const y = (value) => HEIGHT - (value / most) * (HEIGHT - 4) - 2;
     put(top, most);
     put(from, `${duration(end - begin)} ago`);
-    keyed(areas, series, (one) => one.name, () => area(x, y));
-    for (const one of series) shape(one, x, y);
+    keyed(areas, series.map((one) => ({ ...one, d: outline(one, x, y) })), (one) => one.name, area);
     const late = `M${steps(history.overdue, x, y).join("L")}`;
     attribute(line, "d", late);
     attribute(halo, "d", late);
@@ -52,45 +51,42 @@ export function plot() {
     if (table.open) tabulate(history);
   }
 
-  const shapes = new Map();
-  function area() {
-    const node = svg("path", { class: "area" });
-    return { root: node, update(one) { shapes.set(one.name, node); node.style.setProperty("--c", `#${one.color}`); } };
-  }
-  function shape(one, x, y) {
-    const outline = [...steps(one.upper, x, y), ...steps(one.lower, x, y).reverse()];
-    attribute(shapes.get(one.name), "d", `M${outline.join("L")}Z`);
-  }
-
   function tabulate(history) {
     const names = Object.keys(history.statuses);
-    keyed(head, ["time", ...names, "overdue"], (name) => name, () => {
-      const root = said("", "th");
-      attribute(root, "scope", "col");
-      return { root, update: (name) => put(root, name) };
-    });
+    cells(head, ["time", ...names, "overdue"], () => said("", "th"));
     const step = Math.max(1, Math.ceil(history.at.length / ROWS));
     const picked = history.at.map((_, at) => at).filter((at) => (history.at.length - 1 - at) % step === 0).reverse();
-    keyed(body, picked, (at) => history.at[at], () => tableRow(history, names));
+    const rows = picked.map((at) => [history.at[at], ...names.map((name) => history.statuses[name][at]), history.overdue[at]]);
+    keyed(body, rows, ([when]) => when, tableRow);
   }
 
   return { root, update };
 }
 
-function tableRow(history, names) {
+function area() {
+  const root = svg("path", { class: "area" });
+  return { root, update(one) { attribute(root, "d", one.d); root.style.setProperty("--c", `#${one.color}`); } };
+}
+
+const outline = (one, x, y) => `M${[...steps(one.upper, x, y), ...steps(one.lower, x, y).reverse()].join("L")}Z`;
+
+function tableRow() {
   const root = el("tr");
-  const cell = (tag) => () => {
-    const root = el(tag);
-    return { root, update: ({ text }) => put(root, text) };
-  };
   return {
     root,
-    update(at) {
-      const when = new Date(history.at[at] * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-      const texts = [when, ...names.map((name) => history.statuses[name][at]), history.overdue[at]];
-      keyed(root, texts.map((text, column) => ({ text, column })), ({ column }) => column, cell("td"));
+    update([when, ...numbers]) {
+      const clock = new Date(when * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+      cells(root, [clock, ...numbers], () => el("td"));
     },
   };
+}
+
+/** Let a row have a cell for each text. */
+function cells(row, texts, make) {
+  keyed(row, texts.map((text, column) => ({ text, column })), ({ column }) => column, () => {
+    const root = make();
+    return { root, update: ({ text }) => put(root, text) };
+  });
 }
 
 /** Put the rows of numbers on each other. */

@@ -4,10 +4,12 @@ import { attribute, byId, el, hide, keyed, put, said } from "./dom.js";
 import { ofKind } from "./feed.js";
 import { ledRow } from "./leds.js";
 import * as panel from "./panel.js";
+import * as tickets from "./tickets.js";
 import { color, colorName, count, EFFECTS, letters, list } from "./words.js";
 
 /** Draw all strips. One whose section is the same object as before is left alone. */
 export function draw(sections) {
+  tickets.take(sections);
   const strips = ofKind(sections, "strip");
   keyed(byId("strip-list"), strips, (strip) => `${strip.node}/${strip.name}`, card);
   hide(byId("no-strips"), strips.length > 0);
@@ -19,6 +21,7 @@ function card() {
   const place = said("", "span");
   const state = el("p", { class: "notes" });
   const legend = el("ul", { class: "legend" });
+  let section = null;
   let strip = null;
   const row = ledRow({
     show: (index, led) => panel.show(strip, index, led, host, row.position),
@@ -31,18 +34,28 @@ function card() {
   return {
     root,
     update(next) {
-      if (next === strip) return; // its section has not changed
-      strip = next;
-      const marks = letters(strip.legend.map((look) => look.name));
-      put(name, strip.name);
-      put(place, placeOf(strip));
-      row.update(strip, marks);
-      put(state, notes(strip).join(" "));
-      attribute(state, "data-bad", strip.status !== "ok" || !strip.live);
-      keyed(legend, strip.legend.map((look, at) => ({ ...look, letter: marks[at] })), (look) => look.letter, entry);
+      if (next !== section) redraw(next);
       panel.refresh(strip);
     },
   };
+
+  function redraw(next) {
+    section = next;
+    strip = { ...next, pixels: unpacked(next) };
+    const marks = letters(strip.legend.map((look) => look.name));
+    put(name, strip.name);
+    put(place, placeOf(strip));
+    row.update(strip, marks);
+    put(state, notes(strip).join(" "));
+    attribute(state, "data-bad", strip.status !== "ok" || !strip.live);
+    keyed(legend, strip.legend.map((look, at) => ({ ...look, at, letter: marks[at] })), (look) => look.at, entry);
+  }
+}
+
+/** Give each pixel of its own, with the names of its tickets; they come as runs of like ones. */
+function unpacked({ pixels, first }) {
+  const alike = pixels.flatMap(([number, pixel]) => Array(number).fill(pixel));
+  return alike.map((pixel, at) => ({ ...pixel, first: first[at] }));
 }
 
 function placeOf(strip) {
@@ -56,7 +69,7 @@ function notes(strip) {
   const told = [];
   if (!strip.live) told.push("The node is away: this is what it showed last.");
   if (strip.status === "connection") told.push("The tickets may be old: the node cannot reach the broker or Jira, or a board is stale.");
-  if (strip.status === "error") told.push("The node has a fault of its own.");
+  if (strip.status === "error") told.push("The node has a fault of its own: the strip itself may be dark.");
   if (strip.dark) told.push("The light is off: no ticket is shown.");
   else told.push(`Brightness ${Math.round(strip.brightness * 100)} %.`);
   if (strip.overflow) told.push("There are more tickets than pixels: numbers are scaled, and the last pixel pulses white.");

@@ -2,6 +2,8 @@
 
 import { attribute, byId, el, hide, keyed, put } from "./dom.js";
 
+const AGAIN = 1500; // milliseconds until a button that shows nothing new may be pressed again
+
 export function draw(sections) {
   const buttons = sections.get("tour") ?? [];
   keyed(byId("tour-list"), buttons, (button) => button.name, item);
@@ -11,19 +13,29 @@ export function draw(sections) {
 function item() {
   const button = el("button", { type: "button" });
   const text = el("span", { class: "soft" });
-  let name = "";
-  button.addEventListener("click", async () => {
-    attribute(button, "aria-busy", "true");
-    put(byId("tour-error"), await press(name));
+  let shown = {};
+  let waiting; // the timer while it does not show yet what it was pressed for: a second press would undo the first
+  const ready = () => {
+    clearTimeout(waiting);
+    waiting = undefined;
     attribute(button, "aria-busy", null);
+  };
+  button.addEventListener("click", async () => {
+    if (waiting) return;
+    waiting = setTimeout(ready, AGAIN);
+    attribute(button, "aria-busy", "true");
+    put(byId("tour-error"), await press(shown.name));
   });
   return {
     root: el("li", {}, button, text),
     update(next) {
-      name = next.name;
+      if (next.broken !== shown.broken) ready();
+      shown = next;
       put(button, next.broken ? next.mend : next.label);
       attribute(button, "data-broken", Boolean(next.broken));
       attribute(button, "data-name", next.name);
+      attribute(text, "id", `tour-${next.name}`);
+      attribute(button, "aria-describedby", text.id);
       put(text, next.text);
     },
   };
