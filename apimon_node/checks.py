@@ -68,6 +68,7 @@ class Machine(NamedTuple):
     pi: Pi = Pi.NONE
     user: str = ""
     root: bool = False
+    dynamic: bool = False  # the user of a service, which systemd makes and nobody else can change
     groups: frozenset[str] = frozenset()
     devices: Mapping[str, Device] = MappingProxyType({})
     bufsiz: int = 4096  # bytes; drivers/spi/spidev.c, unless the kernel was told otherwise
@@ -232,8 +233,21 @@ def _device(name: str, machine: Machine, *, rights: bool = True) -> Iterator[Fin
         if device.group in machine.groups:
             mend = f"group {device.group} should: does a container, or the service's unit, keep it out?"
         elif device.group not in ("", "root"):
-            mend = f"sudo usermod -aG {device.group} {machine.user}, then log in anew, or restart the service"
+            mend = _into(device.group, machine)
         yield _problem(f"user {machine.user} may not open {name}", mend)
+
+
+def _into(group: str, machine: Machine) -> str:
+    """Say how our user comes into a group."""
+    if not machine.dynamic:
+        return f"sudo usermod -aG {group} {machine.user}, then log in anew, or restart the service"
+    if group == SPI_GROUP:
+        return "sudo apimon-node install --with spi, then restart the service"
+    return f"let the service have it: SupplementaryGroups={group} by systemctl edit, then restart the service"
+
+
+SPI_GROUP = "spi"
+"""The group of /dev/spidev* on Raspberry Pi OS; the installation brings a drop-in for it."""
 
 
 def _switch_on(name: str, machine: Machine) -> str:

@@ -48,6 +48,9 @@ CONFIGS = ("/boot/firmware/config.txt", "/boot/config.txt")
 
 OFF = frozenset(["off", "no", "false", "0"])
 
+DYNAMIC = range(61184, 65520)
+"""User ids that systemd gives to services with DynamicUser= (systemd.io/UIDS-GIDS)."""
+
 LISTENS = 0x10000
 """__SO_ACCEPTCON in the flags of /proc/net/unix (proc(5))."""
 
@@ -69,6 +72,7 @@ def look(files: Iterable[str] = (), root: Path = Path("/")) -> Machine:
         pi,
         user=_user(),
         root=os.geteuid() == 0,
+        dynamic=os.geteuid() in DYNAMIC,
         groups=frozenset(_group(gid) for gid in {os.getegid(), *os.getgroups()}),
         devices=_devices([*spidevs, GPIOMEM, MEM, VCIO, *names], root),
         bufsiz=Machine().bufsiz if bufsiz is None else bufsiz,

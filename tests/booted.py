@@ -6,6 +6,7 @@ and its libraries are those that the tests run with, bound into where an install
 
 import importlib.util
 import os
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -88,6 +89,12 @@ def _python() -> dict[str, str]:
     if (Path(sys.base_prefix) / "lib" / shared).is_file():
         binds[f"{sys.base_prefix}/lib/{shared}"] = f"/usr/lib/{shared}"
     return binds
+
+
+def listens(path: Path) -> bool:
+    """Tell whether somebody listens on a socket: it is there a moment before."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        return sock.connect_ex(str(path)) == 0
 
 
 class Booted:
@@ -178,7 +185,7 @@ class Booted:
         who = f"password_file {passwords}" if accounts else "allow_anonymous true"
         conf.write_text(text + who, encoding="utf-8")
         process: subprocess.Popen[bytes] = self.system.lan([mosquitto, "-c", str(conf)])
-        wait_until(path.exists, "the broker's socket")
+        wait_until(lambda: listens(path), "the broker's socket")
         assert process.poll() is None
         *_, we = (None, *accounts.items())
         return self._stack.enter_context(Observer(path, account=we))

@@ -282,6 +282,16 @@ MACHINES = [
         for names in (["/dev/spidev0.0", "/run/apimon/strip.sock"], ["/dev/spidev1.0", MEM, VCIO])
         for group in GROUPS
     ),
+    *(
+        Machine(
+            "Raspberry Pi",
+            Pi.FOUR,
+            "apimon-node",
+            dynamic=True,
+            devices={"/dev/spidev0.0": Device(allowed=False, group=group)},
+        )
+        for group in ("spi", "dialout")
+    ),
     Machine("Raspberry Pi", Pi.FOUR, "pi", boot=Boot(CONFIG, audio=False), modules=frozenset([AUDIO, I2S])),
     Machine(
         "Raspberry Pi",
@@ -462,6 +472,7 @@ def of_installation() -> Iterator[str]:
     yield from (f"cannot get the new release: {text}" for _, text in REASONS)
     yield from said(
         partial(source.named, "/nonexistent"),
+        partial(source.named, "git+https://token@example.com/apimon_node"),
         partial(commands._installed, Host()),
     )
     yield str(_not_so({"apimon-node.service": "failed"}))

@@ -128,6 +128,24 @@ USERMOD = "sudo usermod -aG spi pi, then log in anew, or restart the service"
             f"user pi may not open /dev/spidev0.0 → {USERMOD}",
         ),
         (
+            having(PI, "/dev/spidev0.0", Device(allowed=False, group="spi"))._replace(
+                groups=frozenset(), dynamic=True, user="apimon-node"
+            ),
+            (
+                "user apimon-node may not open /dev/spidev0.0 → sudo apimon-node install --with spi,"
+                " then restart the service"
+            ),
+        ),
+        (
+            having(PI, "/dev/spidev0.0", Device(allowed=False, group="dialout"))._replace(
+                groups=frozenset(), dynamic=True, user="apimon-node"
+            ),
+            (
+                "user apimon-node may not open /dev/spidev0.0 → let the service have it: SupplementaryGroups=dialout"
+                " by systemctl edit, then restart the service"
+            ),
+        ),
+        (
             having(PI, "/dev/spidev0.0", Device(allowed=False, group="spi")),
             (
                 "user pi may not open /dev/spidev0.0 → group spi should:"

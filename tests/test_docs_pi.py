@@ -163,7 +163,7 @@ def test_the_installation_says_what_the_tutorial_shows() -> None:
     (asked,) = [step.what for step in steps if step.diff]
     lines = [line.removeprefix("done        ") for line in [*done, *after.splitlines()]]
 
-    assert building == f"now         {release(FRESH, wish).what}"
+    assert building == f"now         {release(FRESH, wish.source, wish.roles).what}"
     assert question == f"{asked}? [y/N]"
     lines.insert(len(done), asked)
     assert [line for line in what if line in lines] == lines, "it says these, and in this order"

@@ -30,7 +30,7 @@ from apimon_node.install.host import (
 from apimon_node.install.plan import OURS, kept, our_unit, plan, removal, started
 from apimon_node.install.steps import Build, Copy, Folder, Link, Remove, Restore, Stay, Step, Systemctl, Write, so, told
 from apimon_node.install.switch import Release, configurations, keep, switch
-from apimon_node.install.template import with_driver
+from apimon_node.install.template import as_id, first
 from apimon_node.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -54,7 +54,7 @@ FRESH = Host(
 
 def wanted(*words: str, host: Host = FRESH, text: str | None = None, shipped: Shipped = SHIPPED) -> Wanted:
     chosen = roles(frozenset(words), frozenset(), host.machine.pi)
-    text = text or with_driver(shipped.config, chosen, host.machine.pi)
+    text = text or first(shipped.config, chosen, host.machine.pi, "hallway")
     return Wanted("file:///home/pi/apimon_node", chosen, shipped, text, config.parse(text)[0])
 
 
@@ -278,7 +278,7 @@ def test_the_extras_are_those_of_the_package() -> None:
 def test_the_first_configuration_has_the_driver_of_this_machine(
     words: str, pi: Pi, driver: str, gpio: int | None, socket: str | None
 ) -> None:
-    text = with_driver(SHIPPED.config, frozenset(words.split()), pi)
+    text = first(SHIPPED.config, frozenset(words.split()), pi, "")
     settings, warnings = config.parse(text)
 
     assert warnings == config.parse(SHIPPED.config)[1]
@@ -287,6 +287,31 @@ def test_the_first_configuration_has_the_driver_of_this_machine(
     assert settings.mqtt == config.parse(SHIPPED.config)[0].mqtt
     changed = zip(SHIPPED.config.splitlines(), text.splitlines(), strict=True)
     assert all(old.find("#") == new.find("#") for old, new in changed if old != new and len(old) < 40)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("kitchen", "kitchen"),
+        ("Kitchen-2.fritz.box", "kitchen-2"),
+        ("Bens Küche", "bens-k-che"),
+        ("-x-", "x"),
+        ("localhost", ""),
+        ("", ""),
+    ],
+)
+def test_a_host_name_becomes_an_id(name: str, expected: str) -> None:
+    assert as_id(name) == expected
+
+
+@pytest.mark.parametrize(("name", "expected"), [("raspberrypi-in-the-kitchen", None), ("localhost", "hallway main")])
+@pytest.mark.parametrize("words", ["node poller", "poller"])
+def test_two_machines_do_not_have_the_same_ids(words: str, name: str, expected: str | None) -> None:
+    settings, _ = config.parse(first(SHIPPED.config, frozenset(words.split()), Pi.ZERO_W, name))
+
+    assert settings.node is not None
+    assert settings.poller is not None
+    assert f"{settings.node.id} {settings.poller.id}" == (expected or f"{name} {name}")
 
 
 def test_the_strip_service_listens_where_the_configuration_says() -> None:
@@ -545,14 +570,14 @@ def test_a_release_takes_over_in_an_order_that_always_leaves_one_to_run() -> Non
         "start apimon-node@attic.service, apimon-node@stairs.service anew, which did not run",
         "see that apimon-node.service, apimon-strip.service, apimon-strip.socket run, and stay so",
     ]
-    assert all(step.why and step.undo for step in [*steps, *keep(RUNNING)])
+    assert all(step.why and step.undo for step in [*steps, *keep(RUNNING, RUNNING.current)])
 
 
 def test_the_configuration_is_kept_as_the_release_that_runs_takes_it() -> None:
-    (step,) = keep(RUNNING)
+    (step,) = keep(RUNNING, RUNNING.current)
 
     assert step.action == Copy((places.CONFIG, "/etc/apimon/stairs.yaml"), "/opt/apimon-node/releases/1.0-1/config")
-    assert keep(FRESH) == []
+    assert keep(FRESH, "") == []
 
 
 def test_going_back_to_the_only_release_leaves_no_way_further_back() -> None:
@@ -572,6 +597,15 @@ def test_a_unit_that_the_new_release_does_not_have_goes() -> None:
     host = RUNNING._replace(files={places.unit("apimon-poller@.service"): "gone"})
 
     assert "remove /etc/systemd/system/apimon-poller@.service" in open_steps(switch(host, Release("2.0-1", {})))
+
+
+def test_whoever_is_interrupted_while_they_go_back_goes_back_when_they_ask_again() -> None:
+    host = done(FRESH, wanted())
+    host = host._replace(links={**host.links, places.PREVIOUS: places.release("0.0.9-1")})
+    steps = [step.action for step in switch(host, Release("0.0.9-1", SHIPPED.units), "0.1.0-1")]
+
+    assert steps[-1] == Link(places.PREVIOUS, places.release("0.1.0-1"))
+    assert any(isinstance(step, Stay) for step in steps)
 
 
 def test_where_nothing_runs_nothing_is_started() -> None:
@@ -657,6 +691,14 @@ def test_a_source_that_is_gone_is_said_before_pip_is_asked(tmp_path: Path) -> No
         source.existing("file:///no%20such/place")
 
 
+@pytest.mark.parametrize("url", ["git+https://me:t0ken@x/a", "https://t0ken@x/a.whl"])
+def test_an_address_with_a_secret_is_refused_without_telling_it(url: str) -> None:
+    with pytest.raises(InstallError, match=r"~/\.netrc") as told:
+        source.named(url)
+    assert "t0ken" not in str(told.value)
+    assert source.named("git+ssh://git@x/a") == "git+ssh://git@x/a"
+
+
 def test_a_release_without_what_it_ships_is_not_whole(tmp_path: Path) -> None:
     with pytest.raises(InstallError, match=r"^this release is not whole: .*/share/systemd: No such file or directory$"):
         source.shipped(tmp_path)
@@ -675,6 +717,8 @@ def test_a_release_without_what_it_ships_is_not_whole(tmp_path: Path) -> None:
         ("  fatal error: Python.h: No such file or directory\nERROR: Failed", "sudo apt-get install gcc python3-dev"),
         ("error: command 'gcc' failed: No such file or directory", "sudo apt-get install gcc python3-dev"),
         ("ERROR: file:///x does not appear to be a Python project: neither", "this is no source of apimon-node"),
+        ("… SSLError(1, '[SSL] certificate verify failed: certificate is not yet valid')\nERROR: No", "clock right"),
+        ("SSL certificate problem: certificate has expired", "clock right"),
         ("noise\nERROR: Something new\nmore noise", "pip says: Something new"),
         ("Segmentation fault", "pip says: Segmentation fault"),
         ("", "pip has failed without a word"),

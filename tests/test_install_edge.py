@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -83,7 +84,7 @@ class Pi(NamedTuple):
             name = str(path.relative_to(self.edge.root))
             if path.is_symlink():
                 found[name] = str(path.readlink())
-            elif path.is_file() and name.count("/") < 5 and "run/lock" not in name:
+            elif path.is_file() and name.count("/") < 5 and name != "run/apimon-node.lock":
                 found[name] = path.read_text(encoding="utf-8")
         return found
 
@@ -94,7 +95,7 @@ def pi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pi:
     for folder in (
         state,
         bin_folder,
-        *(root / name for name in ("run/systemd/system", "run/lock", "etc", "boot/firmware")),
+        *(root / name for name in ("run/systemd/system", "etc", "boot/firmware")),
     ):
         folder.mkdir(parents=True)
     model = root / "proc/device-tree/model"
@@ -272,6 +273,10 @@ def test_two_at_once_are_one_too_many(pi: Pi) -> None:
         pi.rollback()
 
 
+def test_nobody_but_root_can_be_at_work() -> None:
+    assert not Path(places.LOCK).parent.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
 def test_the_release_that_runs_knows_where_it_comes_from_and_builds_nothing(
     pi: Pi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -434,6 +439,45 @@ def test_a_version_that_does_not_take_the_configuration_says_why_and_changes_not
     assert releases.names(pi.edge.root) == ["1.0-1"]
 
 
+def test_a_configuration_that_the_old_version_does_not_take_is_not_kept_as_its_own(pi: Pi) -> None:
+    pi.install()
+    pi.upgrade("2.0")
+    with pi.at(places.CONFIG).open("a", encoding="utf-8") as file:
+        file.write("# not for 2.0\n")
+    pi.upgrade("3.0")
+
+    assert not pi.at(f"{places.release('2.0-1')}/config").exists()
+    assert "2.0-1 does not take it, or there is no room" in "".join(pi.lines)
+
+
+def test_a_full_disk_does_not_keep_anybody_from_going_back(pi: Pi, monkeypatch: pytest.MonkeyPatch) -> None:
+    pi.install()
+    pi.upgrade("2.0")
+    kept = pi.at(f"{places.release('2.0-1')}/config/config.yaml")
+    kept.parent.mkdir()
+    kept.write_text("kept before", encoding="utf-8")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copy2", full)
+    pi.history()
+    pi.rollback()
+    assert pi.runs() == "1.0"
+    assert pi.history() == ["restart apimon-node.service"]
+    assert kept.read_text(encoding="utf-8") == "kept before"
+
+
+def test_a_configuration_that_only_the_new_version_takes_is_no_obstacle(pi: Pi) -> None:
+    pi.install()
+    with pi.at(places.CONFIG).open("a", encoding="utf-8") as file:
+        file.write("new_key: 1\n")
+    commands.upgrade(str(toy_wheel(pi.wheels, "2.0")), pi.edge, pi.talk, dry_run=True)
+    pi.upgrade("2.0")
+
+    assert pi.runs() == "2.0"
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Python leaves the systemctl it kills
 def test_whoever_interrupts_an_upgrade_has_the_old_version_back(pi: Pi) -> None:
     pi.install()
@@ -488,14 +532,90 @@ def test_a_full_disk_in_the_middle_leaves_the_old_version_running(pi: Pi, monkey
     assert pi.at(places.unit(NODE_UNIT)).read_text(encoding="utf-8") == source.shipped().units[NODE_UNIT]
 
 
-def test_what_an_upgrade_that_was_killed_has_left_is_cleared_away(pi: Pi) -> None:
+def killed(pi: Pi, version: str) -> None:
+    """Upgrade to a version, and be killed when it is current, before anything is started anew."""
+    pi.upgrade(version)
+    target = pi.at(places.CURRENT).readlink()
+    (pi.at(places.HOME) / target / releases.HELD).unlink()
+    pi.history()
+
+
+def test_an_upgrade_that_was_killed_is_brought_to_its_end_when_it_is_asked_for_again(pi: Pi) -> None:
+    pi.install()
+    killed(pi, "2.0")
+    pi.upgrade("2.0")
+
+    assert pi.runs() == "2.0"
+    assert pi.history() == ["restart apimon-node.service"]
+    pi.upgrade("2.0")
+    assert pi.history() == []
+    pi.rollback()
+    assert pi.runs() == "1.0"
+
+
+def test_an_upgrade_that_was_killed_and_does_not_hold_goes_back_to_the_one_before(pi: Pi) -> None:
+    pi.install()
+    killed(pi, "2.0")
+    pi.fates(v2="fails")
+    with pytest.raises(InstallError, match=r"^release 2.0-1 is not taken"):
+        pi.upgrade("2.0")
+
+    assert pi.runs() == "1.0"
+    assert look(pi.edge).states[NODE_UNIT] == "active"
+    assert releases.names(pi.edge.root) == ["1.0-1"]
+
+
+def test_what_was_left_by_a_kill_does_not_fill_the_disk_for_the_next(pi: Pi) -> None:
     pi.install()
     (pi.at(places.RELEASES) / "2.0-1").mkdir()
     (pi.at(places.HOME) / "stage-x").mkdir()
-    pi.upgrade("2.0")
+    with pytest.raises(InstallError, match="only one is installed"):
+        pi.rollback()
 
-    assert releases.names(pi.edge.root) == ["1.0-1", "2.0-2"]
+    assert releases.names(pi.edge.root) == ["1.0-1"]
     assert not list(pi.at(places.HOME).glob("stage-*"))
+
+
+def test_a_release_of_another_python_is_made_anew_from_the_same_source(pi: Pi) -> None:
+    pi.install()
+    (library,) = pi.at(places.release("1.0-1")).glob("lib/python*")
+    library.rename(library.with_name("python3.10"))
+    pi.install()
+
+    assert pi.runs() == "1.0"
+    assert pi.at(places.CURRENT).readlink().name == "1.0-2"
+
+
+def test_a_pip_that_lies_about_is_not_run_as_root(pi: Pi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("pip", "venv", "ensurepip"):
+        (tmp_path / f"{name}.py").write_text("open('caught', 'w')\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    pi.install()
+
+    assert pi.runs() == "1.0"
+    assert not (tmp_path / "caught").exists()
+
+
+def test_a_release_is_on_the_disk_before_it_counts(pi: Pi, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Path] = []
+    monkeypatch.setattr(os, "sync", lambda: seen.extend(pi.at(places.RELEASES).glob("*")))
+    monkeypatch.setattr(json, "dumps", lambda *_: pytest.fail("nothing is on the disk") if not seen else "{}")
+    releases.build(pi.edge.root, toy_wheel(pi.wheels, "1.0").as_uri(), (), "")
+
+    assert [path.name for path in seen] == ["1.0-1"]
+
+
+def test_boot_settings_with_letters_of_another_time_keep_every_byte(pi: Pi) -> None:
+    path = pi.at("/boot/firmware/config.txt")
+    before = b"# f\xfcr die K\xfcche\ndtparam=audio=on\n"
+    path.write_bytes(before)
+    pi.install()
+
+    assert path.read_bytes().startswith(before)
+    assert b"dtparam=spi=on" in path.read_bytes()
+    assert path.with_name("config.txt.before-apimon").read_bytes() == before
+    pi.uninstall()
+    assert path.read_bytes() == before
 
 
 def test_there_is_no_way_back_from_the_first_release(pi: Pi) -> None:
@@ -611,6 +731,23 @@ def test_units_that_are_not_as_their_files_are_read_anew(pi: Pi) -> None:
     pi.install()
 
     assert pi.history() == ["daemon-reload"]
+
+
+def test_a_further_node_goes_along_and_is_asked_for_its_configuration(pi: Pi) -> None:
+    pi.install()
+    kitchen = "apimon-node@kitchen.service"
+    subprocess.run(["systemctl", "enable", "--now", kitchen], check=True)
+    own = pi.at("/etc/apimon/kitchen.yaml")
+    own.write_text("# not for 3.0\n", encoding="utf-8")
+    pi.history()
+    pi.upgrade("2.0")
+    assert pi.history() == [f"restart {NODE_UNIT} {kitchen}"]
+    with pytest.raises(ConfigError, match=r"kitchen\.yaml"):
+        pi.upgrade("3.0")
+
+    pi.uninstall()
+    assert not list(pi.at(places.UNITS).glob("*.wants/*"))
+    assert kitchen not in look(pi.edge).states
 
 
 def test_a_record_that_is_none_is_told(pi: Pi) -> None:

@@ -111,6 +111,7 @@ def pi(request: pytest.FixtureRequest) -> Iterator[Bare]:
         pytest.skip(f"{tree} has no python3-venv: see this file's first lines")
     with Bare(request.param, {}) as machine:
         machine.system.net_up()
+        machine.sh("hostname hallway")
         yield machine
 
 
@@ -124,6 +125,12 @@ def is_right(observer: Observer, version: str) -> None:
         return up and status.get("version") == version and lit == ["ff0000", "ff0000"]
 
     wait_until(right, f"the light by version {version}", PATIENCE)
+
+
+def cut_off(pi: Bare, command: str, at: str) -> None:
+    """Run a command, and kill it without a warning as soon as it says something."""
+    kill = f"while read -r line; do case $line in *'{at}'*) kill -9 $(cat /run/pid);; esac; done"
+    pi.sudo(f"({command} & echo $! >/run/pid; wait) | {kill}")
 
 
 def test_a_light_that_is_installed_upgraded_broken_and_taken_away_is_dark_only_at_the_end(pi: Bare) -> None:
@@ -163,10 +170,15 @@ def test_a_light_that_is_installed_upgraded_broken_and_taken_away_is_dark_only_a
         is_right(observer, __version__)
     assert pi.sudo("ls /opt/apimon-node/releases")[1] == [f"{__version__}-1"]
 
-    # What does
+    # What does, with a further node on the same machine, and cut off in between
+    pi.sh("sed 's/id: hallway/id: kitchen/' /etc/apimon/config.yaml >/etc/apimon/kitchen.yaml")
+    pi.sh("systemctl enable --now apimon-node@kitchen")
+    cut_off(pi, "apimon-node upgrade /srv/next", "let /opt/apimon-node/current lead to")
     code, said, complaints = pi.sudo("apimon-node upgrade /srv/next")
     assert code == 0, complaints
     is_right(observer, NEXT)
+    observer.wait_for("apimon/nodes/kitchen/availability", b"online")
+    wait_until(lambda: observer.json("apimon/nodes/kitchen/status").get("version") == NEXT, "the kitchen's", PATIENCE)
     code, said, complaints = pi.sudo("apimon-node rollback")
     assert code == 0, complaints
     is_right(observer, __version__)
@@ -176,6 +188,8 @@ def test_a_light_that_is_installed_upgraded_broken_and_taken_away_is_dark_only_a
     code, said, complaints = pi.sudo("apimon-node uninstall")
     assert code == 0, complaints
     observer.wait_for("apimon/nodes/hallway/availability", b"offline")
+    observer.wait_for("apimon/nodes/kitchen/availability", b"offline")
     left = pi.sudo("find /opt /etc/apimon /etc/systemd/system /usr/local/bin -name '*apimon*' -o -name config.yaml")[1]
     assert left == ["/etc/apimon", "/etc/apimon/config.yaml"]
+    assert pi.sudo("ls /etc/systemd/system/multi-user.target.wants | grep apimon")[1] == []
     assert pi.sudo("systemctl list-units --all --no-legend 'apimon-*'")[1] == []

@@ -174,6 +174,17 @@ def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch, tmp_
     assert not machine.root
 
 
+@pytest.mark.parametrize(
+    ("uid", "dynamic"), [(1000, False), (61183, False), (61184, True), (65519, True), (65534, False)]
+)
+def test_the_user_of_a_service_is_told_from_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, uid: int, *, dynamic: bool
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+
+    assert look(root=tmp_path).dynamic is dynamic
+
+
 def test_a_socket_is_listened_on_or_left_behind(tmp_path: Path) -> None:
     alive, dead = str(tmp_path / "alive"), str(tmp_path / "dead")
     with socket.socket(socket.AF_UNIX) as listener:

@@ -95,7 +95,5 @@ def restorable(text: str, backup: str) -> bool:
 
 def diff(path: str, old: str, new: str) -> str:
     """Show what would change, as people are used to see it."""
-    return "\n".join(
-        line.rstrip("\n")
-        for line in difflib.unified_diff(old.splitlines(), new.splitlines(), path, path, n=1, lineterm="")
-    )
+    lines = difflib.unified_diff(old.splitlines(), new.splitlines(), path, path, n=1, lineterm="")
+    return "\n".join(line.rstrip("\n").encode(errors="backslashreplace").decode() for line in lines)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from apimon_node.errors import InstallError
+from apimon_node.errors import ApimonError, InstallError
 from apimon_node.install import places, releases
 from apimon_node.install.edge import Edge, do, look
 from apimon_node.install.host import SPI_DROP_INS, Host, Shipped, takes_spi
@@ -48,33 +48,55 @@ def read(host: Host, name: str, edge: Edge) -> Release:
 
 def take(host: Host, name: str, edge: Edge, talk: Talk) -> None:
     """Let a release that was just built take over, and keep one to go back to. Raises InstallError or ConfigError."""
-    held = False
+    held, before = False, _before(host, name)
     try:
         change_over(host, name, edge, talk)
         held = True
     finally:
-        keep = (name, host.current) if held else (host.current, host.previous)
+        keep = (name, before) if held else (before, host.previous)
         releases.remove(edge.root, *keep)
     talk.say(f"done        {name} is the release that runs")
+
+
+def _before(host: Host, name: str) -> str:
+    """Name the release to go back to: of one that was interrupted while it took over, the one before."""
+    return host.previous if name == host.current else host.current
 
 
 def change_over(host: Host, name: str, edge: Edge, talk: Talk) -> None:
     """Switch to a release; back, if it does not hold or somebody interrupts. Raises InstallError or ConfigError."""
     target = read(host, name, edge)
     releases.check(edge.root, name, configurations(host))
-    old = read(host, host.current, edge) if host.current else Release("", {})
+    before = _before(host, name)
+    old = read(host, before, edge) if before else Release("", {})
+    _keep(host, before, edge, talk)
     failed = "it was interrupted"
     with _undisturbed():
         try:
-            do_all([*keep(host), *switch(host, target, host.current, old.units)], edge, talk)
+            do_all(switch(host, target, before, old.units), edge, talk)
+            releases.hold(edge.root, name)
             failed = ""
         except InstallError as err:
             failed = str(err)
         finally:
-            if failed and host.current:
+            if failed and before:
                 _go_back(host, target, old, edge, talk)
     if failed:
         raise InstallError(f"release {name} is not taken: {failed}")
+
+
+def _keep(host: Host, name: str, edge: Edge, talk: Talk) -> None:
+    """Keep the configuration as a release takes it.
+
+    It may have been written for the next one already, and the disk may be full: what was kept before stays then.
+    """
+    steps = keep(host, name)
+    try:
+        if name:
+            releases.check(edge.root, name, configurations(host))
+        do_all(steps, edge, talk)
+    except ApimonError:
+        talk.say(f"not done    {steps[0].what}: {name} does not take it, or there is no room")
 
 
 def _go_back(host: Host, target: Release, old: Release, edge: Edge, talk: Talk) -> None:

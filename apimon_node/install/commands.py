@@ -11,12 +11,12 @@ from apimon_node import __version__, config
 from apimon_node.errors import InstallError
 from apimon_node.install import places, releases, source
 from apimon_node.install.change import Talk, change_over, do_all, placed, read, take
-from apimon_node.install.edge import Edge, look
+from apimon_node.install.edge import Edge, look, used
 from apimon_node.install.host import POLLER, ROLES, SPI, WS281X, Host, Wanted, obstacle, remarks, roles
 from apimon_node.install.plan import kept, plan, release, removal, rest, started
 from apimon_node.install.steps import Step, so, told
 from apimon_node.install.switch import keep, switch
-from apimon_node.install.template import with_driver
+from apimon_node.install.template import first
 
 NEW = f"{__version__}-<n>"
 """What a release is called in a plan before it exists."""
@@ -35,9 +35,9 @@ def install(named: str | None, wanted: frozenset[str], edge: Edge, talk: Talk, *
             return
         _may(host, building=True)
         if _may_be_new(host, wish, edge, named):
-            _build(host, wish, edge, talk)
+            _build(host, wish.source, wish.roles, edge, talk)
         else:
-            talk.say(so(release(host, wish)))
+            talk.say(so(release(host, wish.source, wish.roles)))
         steps = rest(look(edge), wish._replace(shipped=releases.shipped(edge.root, look(edge).current)))
         do_all(steps, edge, talk)
         do_all(started(steps), edge, talk)
@@ -46,17 +46,23 @@ def install(named: str | None, wanted: frozenset[str], edge: Edge, talk: Talk, *
 
 
 def upgrade(named: str | None, edge: Edge, talk: Talk, *, dry_run: bool, rebuild: bool = False) -> None:
-    """Let a newer release run, if there is one, and keep the one before. Raises InstallError or ConfigError."""
+    """Let a newer release run, if there is one, and keep the one before. Raises InstallError or ConfigError.
+
+    The configuration is for the new one to judge: it may have been written for it, and this one know nothing of it.
+    """
     with _alone(edge, dry_run=dry_run):
         host = _installed(look(edge))
         about = releases.about(edge.root, host.current)
-        wish = _wish(host, named or about.source, frozenset(about.roles))
+        origin, wanted = source.named(named or about.source), frozenset(about.roles)
         if dry_run:
-            steps = [*keep(host), *switch(host, placed(host, NEW, wish.shipped, wish.roles), host.current)]
-            _show([release(host, wish)._replace(done=False), *steps], host, talk, building=True)
+            steps = [
+                *keep(host, host.current),
+                *switch(host, placed(host, NEW, source.shipped(), wanted), host.current),
+            ]
+            _show([release(host, origin, wanted)._replace(done=False), *steps], host, talk, building=True)
             return
         _may(host, building=True)
-        _build(host, wish, edge, talk, rebuild=rebuild)
+        _build(host, origin, wanted, edge, talk, rebuild=rebuild)
 
 
 def rollback(edge: Edge, talk: Talk, *, dry_run: bool) -> None:
@@ -67,7 +73,7 @@ def rollback(edge: Edge, talk: Talk, *, dry_run: bool) -> None:
             raise InstallError("there is no release to go back to: only one is installed")
         if dry_run:
             target = read(host, host.previous, edge)
-            _show([*keep(host), *switch(host, target, host.current)], host, talk, building=False)
+            _show([*keep(host, host.current), *switch(host, target, host.current)], host, talk, building=False)
             return
         _may(host, building=False)
         change_over(host, host.previous, edge, talk)
@@ -110,6 +116,7 @@ def _alone(edge: Edge, *, dry_run: bool) -> Iterator[None]:
     number = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _lock(number)
+        releases.remove(edge.root, *used(edge))  # what an interrupted run has left may fill the disk
         yield
     finally:
         os.close(number)
@@ -127,7 +134,7 @@ def _wish(host: Host, origin: str, wanted: frozenset[str]) -> Wanted:
     """Say what is wanted. Raises ConfigError where the configuration that is there is wrong."""
     shipped = source.shipped()
     there = places.CONFIG in host.files
-    text = host.files[places.CONFIG] if there else with_driver(shipped.config, wanted, host.machine.pi)
+    text = host.files[places.CONFIG] if there else first(shipped.config, wanted, host.machine.pi, host.name)
     settings, _ = config.parse(text, places.CONFIG, Path(places.CONFIG_FOLDER))
     drivers = {strip.driver for strip in settings.strips} & {SPI, WS281X}
     return Wanted(source.named(origin), wanted | drivers, shipped, text, settings)
@@ -161,19 +168,18 @@ def _show(steps: Iterable[Step], host: Host, talk: Talk, *, building: bool) -> N
 
 def _may_be_new(host: Host, wish: Wanted, edge: Edge, named: str | None) -> bool:
     """Tell whether a release has to be built to know: not where the current one itself runs this, for the same."""
-    if not host.current or named:
+    if not host.current or named or not releases.held(edge.root, host.current):
         return True
     itself = Path(sys.prefix) == edge.at(places.release(host.current))
     return not itself or not wish.roles <= {*releases.about(edge.root, host.current).roles}
 
 
-def _build(host: Host, wish: Wanted, edge: Edge, talk: Talk, *, rebuild: bool = False) -> None:
+def _build(host: Host, origin: str, wanted: frozenset[str], edge: Edge, talk: Talk, *, rebuild: bool = False) -> None:
     """Build a release beside the one that runs, and let it take over, unless it is the same."""
-    talk.say(f"now         {release(host, wish).what}")
-    origin = source.existing(wish.source)
-    name = releases.build(edge.root, origin, wish.roles, host.current, rebuild=rebuild)
-    if name == host.current:
-        talk.say(f"already so  {name} is what {wish.source} has")
+    talk.say(f"now         {release(host, origin, wanted).what}")
+    name = releases.build(edge.root, source.existing(origin), wanted, host.current, rebuild=rebuild)
+    if name == host.current and releases.held(edge.root, name):
+        talk.say(f"already so  {name} is what {origin} has")
     else:
         take(host, name, edge, talk)
 

@@ -13,7 +13,7 @@ from apimon_node import machine
 from apimon_node.errors import InstallError
 from apimon_node.install import places, releases, systemd
 from apimon_node.install.host import SPI_DROP_INS, Host
-from apimon_node.install.plan import our_unit
+from apimon_node.install.plan import LOADED, our_unit
 from apimon_node.install.steps import Action, Copy, Folder, Link, Remove, Restore, Stay, Step, Systemctl, Write
 
 LINKS = (places.CURRENT, places.PREVIOUS, places.COMMAND)
@@ -44,6 +44,7 @@ def look(edge: Edge) -> Host:
     links = {path: target for path in LINKS if (target := _target(edge, path))}
     return Host(
         machine=seen,
+        name=os.uname().nodename,
         architecture=os.uname().machine,
         root=seen.root or edge.root != Path("/"),
         writable=not os.statvfs(edge.root).f_flag & os.ST_RDONLY,
@@ -57,9 +58,7 @@ def look(edge: Edge) -> Host:
         folders={path: edge.at(path).stat().st_mode & 0o777 for path in FOLDERS if edge.at(path).is_dir()},
         links=links,
         releases=tuple(releases.names(edge.root)),
-        enabled=frozenset(
-            path.name for path in edge.at(places.UNITS).glob("*.wants/*") if our_unit(places.unit(path.name))
-        ),
+        enabled=frozenset(path.name for pattern in LOADED for path in edge.at(places.UNITS).glob(f"*.wants/{pattern}")),
         states=states,
         stale=stale,
     )
@@ -72,10 +71,20 @@ def _target(edge: Edge, path: str) -> str:
     return ""
 
 
+def used(edge: Edge) -> list[str]:
+    """Name the releases that links lead to."""
+    return [Path(target).name for path in (places.CURRENT, places.PREVIOUS) if (target := _target(edge, path))]
+
+
 def _text(path: Path) -> str:
-    with suppress(OSError, UnicodeDecodeError):
-        return path.read_text(encoding="utf-8")
+    with suppress(OSError):
+        return _read(path)
     return ""
+
+
+def _read(path: Path) -> str:
+    """Read a file, whatever it holds: what is written back has the bytes of others as they were."""
+    return path.read_text(encoding="utf-8", errors="surrogateescape")
 
 
 def _existing(path: Path) -> Path:
@@ -123,7 +132,7 @@ def _change_files(action: Action, edge: Edge) -> None:
         case Copy(paths, folder):
             _copy([edge.at(path) for path in paths], edge.at(folder))
         case Restore(path, backup):
-            _write(edge.at(path), edge.at(backup).read_text(encoding="utf-8"))
+            _write(edge.at(path), _read(edge.at(backup)))
             edge.at(backup).unlink()
         case Link(path, target):
             _link(edge.at(path), target, path)
@@ -135,10 +144,10 @@ def _write(path: Path, text: str, backup: Path | None = None) -> None:
     """Write a file whole or not at all, whatever happens to the power."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if backup is not None and path.exists():
-        shutil.copy2(path, backup)
+        _write(backup, _read(path))
     new = path.with_name(f".{path.name}.new")
     try:
-        with new.open("w", encoding="utf-8") as file:
+        with new.open("w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -158,10 +167,13 @@ def _settle(folder: Path) -> None:
 
 
 def _copy(paths: list[Path], folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
+    new = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
     for path in paths:
-        shutil.copy2(path, folder)
+        shutil.copy2(path, new)
+    shutil.rmtree(folder, ignore_errors=True)
+    new.rename(folder)
 
 
 def _link(path: Path, target: str, name: str) -> None:

@@ -30,6 +30,7 @@ class Host(NamedTuple):
     """What is on the machine. `files` has the texts of those that matter and exist, `units` states by name."""
 
     machine: Machine = Machine()
+    name: str = ""
     architecture: str = ""
     root: bool = False
     writable: bool = False

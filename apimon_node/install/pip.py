@@ -13,12 +13,16 @@ ARCHIVES = (".whl", ".zip", ".tar.gz")
 
 OFFLINE = "the package index cannot be reached; is this machine online?"
 
+CLOCK = "a certificate is not valid now: is this machine's clock right (timedatectl)?"
+
 REASONS = (
     ("No space left on device", "the disk is full"),
     ("Temporary failure in name resolution", OFFLINE),
     ("Name or service not known", OFFLINE),
     ("NewConnectionError", OFFLINE),
     ("Network is unreachable", OFFLINE),
+    ("certificate is not yet valid", CLOCK),
+    ("certificate has expired", CLOCK),
     ("Could not resolve host", "its host is not known; is this machine online?"),
     ("requires a different Python", "it needs a newer Python than this system has: install a newer Raspberry Pi OS"),
     ("Cannot find command 'git'", "git is missing: sudo apt-get install git"),

@@ -16,7 +16,9 @@ CREDENTIALS = f"{CONFIG_FOLDER}/credentials"
 """Secrets, a file each; root alone reads them, systemd hands them to the services."""
 
 UNITS = "/etc/systemd/system"
-LOCK = "/run/lock/apimon-node.lock"
+LOCK = "/run/apimon-node.lock"
+"""Not in /run/lock, which is open to all: whoever holds it there could keep the program from being upgraded."""
+
 STRIP_SOCKET = "/run/apimon/strip.sock"
 """Where apimon-strip.socket listens."""
 

@@ -19,7 +19,7 @@ UNDONE = "apimon-node uninstall"
 def plan(host: Host, wanted: Wanted) -> list[Step]:
     """Give all steps, in their order. Nothing is started before everything is there."""
     return [
-        release(host, wanted),
+        release(host, wanted.source, wanted.roles),
         *rest(host, wanted),
     ]
 
@@ -34,14 +34,14 @@ def rest(host: Host, wanted: Wanted) -> list[Step]:
     ]
 
 
-def release(host: Host, wanted: Wanted) -> Step:
+def release(host: Host, source: str, roles: frozenset[str]) -> Step:
     """Make the first release. What comes after is an upgrade."""
-    libraries = f", with {' and '.join(extras(wanted.roles))}" if extras(wanted.roles) else ""
+    libraries = f", with {' and '.join(extras(roles))}" if extras(roles) else ""
     return Step(
-        f"build a release from {wanted.source}{libraries}",
+        f"build a release from {source}{libraries}",
         "a virtual environment of its own keeps the program apart from the system's Python",
         UNDONE,
-        Build(wanted.source, tuple(sorted(wanted.roles))),
+        Build(source, tuple(sorted(roles))),
         done=bool(host.current),
     )
 
@@ -194,7 +194,10 @@ def our_unit(path: str) -> str:
 
 
 OURS = ("apimon-node.", "apimon-node@.", "apimon-poller.", "apimon-poller@.", "apimon-strip.")
-"""How the names of our units begin. Others, as an apimon-upgrade.timer, are somebody's own."""
+"""How the files of our units begin. Others, as an apimon-upgrade.timer, are somebody's own."""
+
+LOADED = ("apimon-node.*", "apimon-node@*", "apimon-poller.*", "apimon-poller@*", "apimon-strip.*")
+"""What systemd calls them when it has loaded them: further nodes have no file of their own, and are ours too."""
 
 
 def _boot_back(host: Host) -> Iterator[Step]:

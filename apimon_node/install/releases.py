@@ -27,6 +27,9 @@ PIP_TIMEOUT = 3600.0
 CHECK_TIMEOUT = 120.0
 """Seconds for a release to read the configuration: a Pi Zero takes about ten to start Python with it."""
 
+HELD = "held"
+"""Marks a release that has taken over and held. One that is current without was interrupted while it took over."""
+
 FLAGS = ("--no-input", "--no-cache-dir", "--disable-pip-version-check", "--progress-bar=off", "--retries=2")
 
 
@@ -62,7 +65,7 @@ def build(root: Path, origin: str, roles: Collection[str], current: str, *, rebu
         python = _with_pip(stage)
         wheel = _wheel(python, stage, origin)
         made = About(wheel.name.split("-")[1], origin, tuple(sorted(roles)), _digest(wheel))
-        if current and not rebuild and _same(about(root, current), made):
+        if current and not rebuild and _runs(root, current) and _same(about(root, current), made):
             return current
         return _make(root, _free(root, made.version), wheel, made, python)
 
@@ -75,6 +78,7 @@ def _make(root: Path, name: str, wheel: Path, made: About, python: Path) -> str:
         _venv(folder, wheel.parent, "--without-pip")
         wanted = pip.requirement(wheel.as_uri(), extras(frozenset(made.roles)))
         _pip(python, wheel.parent, "install", wanted, into=folder)
+        os.sync()  # pip does not: a power failure would leave empty files
         (folder / RECORD).write_text(json.dumps(made._asdict()) + "\n", encoding="utf-8")
         whole = True
     except OSError as err:
@@ -83,6 +87,11 @@ def _make(root: Path, name: str, wheel: Path, made: About, python: Path) -> str:
         if not whole:
             shutil.rmtree(folder, ignore_errors=True)
     return name
+
+
+def _runs(root: Path, name: str) -> bool:
+    """Tell whether a release is of the Python that runs this; an upgrade of the whole system brings another one."""
+    return (_at(root, name) / "lib" / "python{}.{}".format(*sys.version_info)).is_dir()
 
 
 def _same(one: About, other: About) -> bool:
@@ -107,7 +116,8 @@ def _with_pip(stage: Path) -> Path:
 
 
 def _venv(folder: Path, stage: Path, *args: str) -> None:
-    _run([sys.executable, "-m", "venv", *args, str(folder)], stage, f"cannot make a virtual environment in {folder}")
+    command = [sys.executable, "-I", "-m", "venv", *args, str(folder)]
+    _run(command, stage, f"cannot make a virtual environment in {folder}")
 
 
 def _wheel(python: Path, stage: Path, origin: str) -> Path:
@@ -117,14 +127,17 @@ def _wheel(python: Path, stage: Path, origin: str) -> Path:
 
 def _pip(python: Path, stage: Path, verb: str, *args: str, into: Path | None = None) -> None:
     target = [] if into is None else ["--python", str(into / "bin/python")]
-    _run([str(python), "-m", "pip", *target, verb, *FLAGS, *args], stage, f"cannot {VERBS[verb]}")
+    _run([str(python), "-I", "-m", "pip", *target, verb, *FLAGS, *args], stage, f"cannot {VERBS[verb]}")
 
 
 VERBS = {"wheel": "get the new release", "install": "install the new release"}
 
 
 def _run(command: list[str], stage: Path, what: str) -> None:
-    """Run something that talks a lot, and make one line of that where it fails."""
+    """Run something that talks a lot, and make one line of that where it fails.
+
+    Python gets -I above: else it would take a pip.py out of the folder in which somebody stands, and run it as root.
+    """
     environment = {**os.environ, "TMPDIR": str(stage), "LC_ALL": "C.UTF-8"}
     try:
         subprocess.run(  # noqa: S603 - ours
@@ -181,6 +194,16 @@ def check(root: Path, name: str, configs: Collection[str]) -> None:
         if done.returncode != 0:
             said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
             raise ConfigError(f"release {name} does not take {config}; nothing was changed:", *said)
+
+
+def held(root: Path, name: str) -> bool:
+    """Tell whether a release is known to hold."""
+    return (_at(root, name) / HELD).exists()
+
+
+def hold(root: Path, name: str) -> None:
+    """Note that a release holds."""
+    (_at(root, name) / HELD).touch()
 
 
 def remove(root: Path, *keep: str) -> list[str]:

@@ -20,13 +20,24 @@ SUFFIXES = frozenset([".service", ".socket", ".target", ".timer", ".path", ".sli
 def named(source: str) -> str:
     """Give what somebody has named as pip takes it, wherever they stand. Raises InstallError."""
     if not pip.is_local(source):
-        return source
+        return _without_secret(source)
     path = Path(source).expanduser().absolute()
     if not path.exists():
         raise InstallError(
             f"{source} does not exist: expected a folder or a wheel of apimon-node, a git URL, or apimon-node==VERSION"
         )
     return path.as_uri()
+
+
+def _without_secret(source: str) -> str:
+    """Refuse an address with a name or a password: each user of the machine could read it. Raises InstallError."""
+    parts = urlsplit(source)
+    if parts.scheme.removeprefix("git+") in ("http", "https") and "@" in parts.netloc:
+        raise InstallError(f"{OPEN}: leave it out, and have root's ~/.netrc tell it")
+    return source
+
+
+OPEN = "what stands before the @ of this URL would lie open in /opt and in logs"
 
 
 def own() -> str:

@@ -26,14 +26,18 @@ def switch(host: Host, target: Release, previous: str = "", before: Mapping[str,
     """Give the steps after which `target` runs instead of what runs now, and `previous` is the one to go back to.
 
     A unit that was active has to be so afterwards; one that was trying in vain is started anew, and may go on trying.
-    `before` are the units of the release that ran: others' changes are told from ours by them.
+    `before` are the units of the release that ran: others' changes are told from ours by them. Whoever goes back and is
+    interrupted goes back when they ask again: until all is done, the way back leads to where they want to be.
     """
+    back = target.name == host.previous
+    way_back = list(_previous(host, previous))
     return [
         *units(host, target.units, before),
         *_superseded(host, target),
-        *_previous(host, previous),
+        *([] if back else way_back),
         _current(host, target),
         *restarts(host),
+        *(way_back if back else []),
     ]
 
 
@@ -53,13 +57,13 @@ def _previous(host: Host, previous: str) -> Iterator[Step]:
         yield Step(f"remove {places.PREVIOUS}", "there was none before", BACK, Remove(places.PREVIOUS))
 
 
-def keep(host: Host) -> list[Step]:
-    """Give the step that keeps the configuration as the release that runs is known to take it."""
-    if not host.current:
+def keep(host: Host, name: str) -> list[Step]:
+    """Give the step that keeps the configuration as a release takes it."""
+    if not name:
         return []
-    folder = f"{places.release(host.current)}/config"
+    folder = f"{places.release(name)}/config"
     what = f"keep a copy of the configuration in {folder}"
-    return [Step(what, f"{host.current} is known to take it", "nothing to undo", Copy(configurations(host), folder))]
+    return [Step(what, f"{name} is known to take it", "nothing to undo", Copy(configurations(host), folder))]
 
 
 def configurations(host: Host) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from apimon_node.errors import InstallError
-from apimon_node.install.plan import OURS
+from apimon_node.install.plan import LOADED
 
 TIMEOUT = 300.0
 """Seconds for systemd to answer: it waits until services are ready, 90 s each unless their units say otherwise."""
@@ -40,7 +40,7 @@ def states() -> tuple[dict[str, str], bool]:
     if shutil.which("systemctl") is None:
         return {}, False
     try:
-        found = show([f"{begin}*" for begin in OURS])
+        found = show(LOADED)
     except InstallError:  # it is there, and does not run
         return {}, False
     loaded = {name: values for name, values in found.items() if values["LoadState"] == "loaded"}

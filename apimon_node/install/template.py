@@ -1,4 +1,4 @@
-"""The configuration to begin with: the shipped file, with the driver of this machine's strip. Pure."""
+"""The configuration to begin with: the shipped file, with this machine's name and the driver of its strip. Pure."""
 
 import re
 
@@ -10,10 +10,21 @@ WS281X_PIN = "18"
 """The pin of PWM that the wiring in docs/hardware.md takes first."""
 
 
-def with_driver(config: str, wanted: frozenset[str], pi: Pi) -> str:
+def first(config: str, wanted: frozenset[str], pi: Pi, name: str) -> str:
+    """Give the configuration of this machine. Two of the same id would throw each other off the broker."""
+    if named := as_id(name):
+        config = _set(_set(config, "node", "id", named), "poller", "id", named)
+    return _with_driver(config, wanted, pi) if NODE in wanted else config
+
+
+def as_id(name: str) -> str:
+    """Make an id of a host's name, or nothing, where it has none of its own."""
+    found = re.sub(r"[^a-z0-9_]+", "-", name.lower().partition(".")[0]).strip("-")
+    return "" if found == "localhost" else found
+
+
+def _with_driver(config: str, wanted: frozenset[str], pi: Pi) -> str:
     """Choose a driver for the strip. A service has no terminal; where there is no strip, memory stands for it."""
-    if NODE not in wanted:
-        return config
     if WS281X in wanted:
         config = _set(config, "strips", "driver", WS281X)
         config = _set(config, "strips", "gpio", WS281X_PIN)
