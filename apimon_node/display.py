@@ -54,12 +54,9 @@ class Display:
         self, picture: Picture, status: Status, light: LightState, *, dimmed: bool
     ) -> tuple[tuple[Pixel, ...], Output]:
         """Give the tickets and the status pixel in the light that there is."""
-        row = compose(
-            picture,
-            dimmed=dimmed,
-            status=None if light.effect is Scene.OFF else self._status_pixel(status),
-            status_at=len(picture.pixels) - 1 if self.settings.status_pixel is StatusPixel.LAST else 0,
-        )
+        strip, pixels = self.settings, len(picture.pixels)
+        over, at = status_pixel(strip.status_pixel, status, light, heartbeat=strip.heartbeat, pixels=pixels)
+        row = compose(picture, dimmed=dimmed, status=over, status_at=at)
         output = self._output._replace(brightness=self._output.brightness * light.share)
         return render(row, light, output.gamma), output
 
@@ -130,7 +127,12 @@ class Display:
         """Let the image be drawn again: somebody has not seen it."""
         self._imaged, self._image_at = (), -math.inf
 
-    def _status_pixel(self, status: Status) -> Pixel | None:
-        if self.settings.status_pixel is StatusPixel.NONE:
-            return None
-        return STATUS.get(status) or (HEARTBEAT if self.settings.heartbeat else None)
+
+def status_pixel(
+    place: StatusPixel, status: Status, light: LightState, *, heartbeat: bool, pixels: int
+) -> tuple[Pixel | None, int]:
+    """Give what the status pixel of a strip shows, if anything, and where."""
+    at = pixels - 1 if place is StatusPixel.LAST else 0
+    if place is StatusPixel.NONE or light.effect is Scene.OFF:
+        return None, at
+    return STATUS.get(status) or (HEARTBEAT if heartbeat else None), at

@@ -86,7 +86,7 @@ dashboard.fields | errors wire picture.looks dashboard.words                  |
 dashboard.payloads | errors settings mqtt.topics picture.effects picture.layout picture.looks picture.painting picture.scene poller.changes dashboard.advice dashboard.fields dashboard.overview dashboard.words |
 dashboard.boards | instant tickets.board tickets.snapshot dashboard.overview dashboard.words |
 dashboard.history | dashboard.boards dashboard.overview                        |
-dashboard.pixels | settings picture.effects picture.layout picture.looks picture.painting picture.scene tickets.snapshot dashboard.boards dashboard.overview dashboard.payloads |
+dashboard.pixels | display picture.effects picture.layout picture.looks picture.painting picture.scene tickets.snapshot dashboard.boards dashboard.overview dashboard.payloads |
 dashboard.nodes  | picture.scene dashboard.overview dashboard.payloads        |
 dashboard.heard  | errors instant light mqtt.inbox mqtt.messages mqtt.topics tickets.snapshot dashboard.fields dashboard.overview dashboard.payloads dashboard.words |
 dashboard.fleet  | instant mqtt.messages picture.looks picture.scene tickets.snapshot dashboard.words dashboard.boards dashboard.fields dashboard.heard dashboard.history dashboard.memo dashboard.nodes dashboard.overview dashboard.payloads dashboard.pixels |

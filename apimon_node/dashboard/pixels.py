@@ -11,12 +11,12 @@ from apimon_node.dashboard import overview
 from apimon_node.dashboard.boards import Tickets, card
 from apimon_node.dashboard.overview import FIRST, LegendEntry, Shows
 from apimon_node.dashboard.payloads import StripConfig, StripReport, StripSaid
+from apimon_node.display import status_pixel
 from apimon_node.picture.effects import Effect
 from apimon_node.picture.layout import DARK, Picture, Pixel, lay_out, runs
 from apimon_node.picture.looks import NOWHERE, Color, Group, Look, places
-from apimon_node.picture.painting import HEARTBEAT, STATUS, Status, compose
+from apimon_node.picture.painting import Status, compose
 from apimon_node.picture.scene import LightState, Scene, render, visible
-from apimon_node.settings import StatusPixel
 from apimon_node.tickets.snapshot import Ticket
 
 SCREEN_GAMMA = 2.2
@@ -175,23 +175,16 @@ def _seen(
     spots: Sequence[Spot],
 ) -> tuple[overview.Pixel, ...]:
     """Lay over the tickets what lies over them, and tell of each pixel what it is lit for."""
-    over = _status_pixel(status, config, light)
-    last = len(picture.pixels) - 1
-    status_at = last if config.status_pixel is StatusPixel.LAST else 0
-    row = render(compose(picture, dimmed=conditions.expired, status=over, status_at=status_at), light, SCREEN_GAMMA)
+    pixels = len(picture.pixels)
+    over, at = status_pixel(config.status_pixel, status, light, heartbeat=config.heartbeat, pixels=pixels)
+    row = render(compose(picture, dimmed=conditions.expired, status=over, status_at=at), light, SCREEN_GAMMA)
     shows = [Shows.DARK if pixel.color == DARK else Shows.TICKET for pixel in row]
     if light.on and picture.overflow:
-        shows[last] = Shows.OVERFLOW
+        shows[-1] = Shows.OVERFLOW
     if light.on and over is not None:
-        shows[status_at] = Shows.STATUS
+        shows[at] = Shows.STATUS
     behind = [*spots, *(Spot() for _ in row[len(spots) :])]
     return tuple(
         overview.Pixel(pixel.color, pixel.effect, shown, *spot)
         for pixel, shown, spot in zip(row, shows, behind, strict=True)
     )
-
-
-def _status_pixel(status: Status, config: StripConfig, light: LightState) -> Pixel | None:
-    if config.status_pixel is StatusPixel.NONE or light.effect is Scene.OFF:
-        return None
-    return STATUS.get(status) or (HEARTBEAT if config.heartbeat else None)
