@@ -1,21 +1,21 @@
 """The node's decisions: events in, frames and messages out. Pure: it knows no clock, socket or driver."""
 
 import math
-from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from apimon_node import __version__, wire
 from apimon_node.description import description
 from apimon_node.device import Device, devices
 from apimon_node.diagnosis import Diagnosis
 from apimon_node.display import Display
-from apimon_node.errors import ApimonError, PayloadError, StripError
+from apimon_node.errors import ApimonError, StripError
 from apimon_node.faults import Faults, Remark
 from apimon_node.instant import Instant, WallClock
 from apimon_node.light import Light
 from apimon_node.mqtt.announcement import Announcement
 from apimon_node.mqtt.home_assistant_node import discovery
-from apimon_node.mqtt.inbox import Inbox, Letter
+from apimon_node.mqtt.inbox import Inbox, take_newest
 from apimon_node.mqtt.messages import Down, Event, Message, Publish, Refused, Up
 from apimon_node.mqtt.outbox import Outbox
 from apimon_node.mqtt.topics import OFFLINE, ONLINE, Topics
@@ -211,21 +211,12 @@ class Node:
         for topic, messages in self._inbox.drain().items():
             board = self._boards_by_topic.get(topic)
             if board is not None:
-                self._take_newest(board, messages, now)
+                refused = take_newest(messages, partial(self._take_tickets, board), now)
+                text = None if refused is None else f"board {board.name}: refused: {refused}"
+                self._faults.set("payload", board.name, text, now)
             else:
                 for message, _ in messages:
                     self._pollers.take(message)
-
-    def _take_newest(self, board: Board, messages: deque[Letter], now: Instant) -> None:
-        """Take the newest message that can be read; what is wrong with a newer one is a fault."""
-        text = None
-        for message, at in reversed(messages):
-            try:
-                self._take_tickets(board, message.payload, Instant(at, at + now.wall - now.monotonic))
-                break
-            except PayloadError as err:
-                text = text or f"board {board.name}: refused: {err}"
-        self._faults.set("payload", board.name, text, now)
 
     def _take_tickets(self, board: Board, payload: bytes, now: Instant) -> None:
         if payload:

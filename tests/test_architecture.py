@@ -44,7 +44,7 @@ logs             | faults settings                                            | 
 mqtt.messages    |                                                            |
 mqtt.topics      |                                                            |
 mqtt.outbox      | mqtt.messages                                              |
-mqtt.inbox       | mqtt.messages                                              |
+mqtt.inbox       | errors instant mqtt.messages                               |
 mqtt.announcement | settings mqtt.messages                                    |
 mqtt.home_assistant | wire settings mqtt.messages mqtt.topics                 |
 mqtt.home_assistant_node | settings mqtt.messages mqtt.topics mqtt.home_assistant |

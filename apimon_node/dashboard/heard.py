@@ -3,6 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from apimon_node.dashboard import payloads, words
@@ -11,7 +12,7 @@ from apimon_node.dashboard.overview import Event
 from apimon_node.errors import PayloadError
 from apimon_node.instant import Instant
 from apimon_node.light import parse_state
-from apimon_node.mqtt.inbox import Inbox, Letter
+from apimon_node.mqtt.inbox import Inbox, take_newest
 from apimon_node.mqtt.messages import Message
 from apimon_node.mqtt.topics import Topics
 from apimon_node.tickets import snapshot
@@ -133,7 +134,9 @@ class Heard:
         """Take in what has come since the last time."""
         for topic, letters in self._inbox.drain().items():
             kind, ids = self._address(topic)
-            self._read(self._shelves[kind], ids, topic, letters, now)
+            shelf = self._shelves[kind]
+            refused = take_newest(letters, partial(shelf.put, ids), now)
+            self._tell(topic, None if refused is None else f"{shelf.name.format(*ids)}: refused: {refused}", now)
         if now.monotonic >= self.settles_at:
             self.settles_at = math.inf
             for shelf in self._shelves.values():
@@ -141,17 +144,6 @@ class Heard:
             self._troubles = {
                 topic: trouble for topic, trouble in self._troubles.items() if trouble[1] >= self._connected_at
             }
-
-    def _read(self, shelf: Shelf[Any], ids: Ids, topic: str, letters: deque[Letter], now: Instant) -> None:
-        """Take the newest message that can be read; what is wrong with a newer one is told."""
-        text = None
-        for message, at in reversed(letters):
-            try:
-                shelf.put(ids, message.payload, Instant(at, at + now.wall - now.monotonic))
-                break
-            except PayloadError as err:
-                text = text or f"{shelf.name.format(*ids)}: refused: {err}"
-        self._tell(topic, text, now)
 
     def _take_event(self, board: str, message: Message, now: Instant) -> bool:
         """Take what happens to a ticket. One that the broker had kept is none of now."""

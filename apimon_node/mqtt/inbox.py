@@ -1,8 +1,11 @@
 """The inbox: messages that wait for the next update, the last few of each topic. Pure."""
 
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
+from apimon_node.errors import PayloadError
+from apimon_node.instant import Instant
 from apimon_node.mqtt.messages import Message
 
 MESSAGES = 8
@@ -34,3 +37,15 @@ class Inbox:
         """Take what has collected."""
         letters, self._letters = self._letters, {}
         return letters
+
+
+def take_newest(letters: deque[Letter], take: Callable[[bytes, Instant], None], now: Instant) -> PayloadError | None:
+    """Let the newest message be taken that can be, as of when it came; give what is wrong with a newer one."""
+    refused = None
+    for message, at in reversed(letters):
+        try:
+            take(message.payload, Instant(at, at + now.wall - now.monotonic))
+            break
+        except PayloadError as err:
+            refused = refused or err
+    return refused
