@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from apimon_node.dashboard import words
 from apimon_node.dashboard.boards import Tickets, Watched
@@ -94,10 +94,11 @@ class Fleet:
         watched = self._watch(now)
         boards = self._boards(watched)
         self._note(watched, now)
+        keys = self._strip_keys()
         self._overview = Overview(
             self._broker,
-            dict(self._nodes()),
-            {key: self._strip(key, watched) for key in self._strip_keys},
+            dict(self._nodes(keys)),
+            {key: self._strip(key, watched) for key in keys},
             dict(self._pollers()),
             boards,
             {name: hour.rows(self._lead) for name, hour in sorted(self._hours.items()) if name in boards},
@@ -146,16 +147,14 @@ class Fleet:
 
     # Nodes, strips and pollers
 
-    def _nodes(self) -> Iterator[tuple[str, Node]]:
+    def _nodes(self, keys: Collection[tuple[str, str]]) -> Iterator[tuple[str, Node]]:
         heard = self._heard
-        keys = self._strip_keys
         for name in _names(heard.nodes_online.last, heard.nodes.last, heard.lights.last, keys):
             strips = tuple(strip for owner, strip in keys if owner == name)
             boards = sorted({board for strip in strips for board in self._config(name, strip).boards})
             inputs = (heard.nodes_online.get(name), heard.nodes.get(name), heard.lights.get(name))
             yield name, self._memo.of(("node", name), node, name, *inputs, strips, tuple(boards))
 
-    @property
     def _strip_keys(self) -> list[tuple[str, str]]:
         """Give the strips that there are, by node and name: the broker may still have others, from before."""
         known = self._heard.strips.last.keys() | self._heard.configs.last.keys()

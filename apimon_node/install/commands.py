@@ -38,7 +38,8 @@ def install(named: str | None, wanted: frozenset[str], edge: Edge, talk: Talk, *
             _build(host, wish.source, wish.roles, edge, talk)
         else:
             talk.say(so(release(host, wish.source, wish.roles)))
-        steps = rest(look(edge), wish._replace(shipped=releases.shipped(edge.root, look(edge).current)))
+        now = look(edge)
+        steps = rest(now, wish._replace(shipped=releases.shipped(edge.root, now.current)))
         do_all(steps, edge, talk)
         do_all(started(steps), edge, talk)
         for line in _next(host, look(edge), wish):
