@@ -159,21 +159,21 @@ def parse(payload: bytes) -> dict[str, Any]:
 
 def _state(value: object) -> dict[str, Any]:
     if value not in ("ON", "OFF"):
-        raise PayloadError(f"state: expected ON or OFF, got {wire.describe(value)}")
+        raise wire.unexpected("state", "ON or OFF", value)
     return {"on": value == "ON"}
 
 
 def _brightness(value: object) -> dict[str, Any]:
     """Read a brightness. 0 is none: it switches off, whatever the state says; the next ON is as bright as before."""
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise PayloadError(f"brightness: expected a number from 0 to {FULL}, got {wire.describe(value)}")
+        raise wire.unexpected("brightness", f"a number from 0 to {FULL}", value)
     brightness = round(min(value, FULL))
     return {"brightness": brightness} if brightness else {"on": False}
 
 
 def _effect(value: object) -> dict[str, Any]:
     if value not in EFFECTS:
-        raise PayloadError(f"effect: expected {', '.join(EFFECTS[:-1])} or {EFFECTS[-1]}, got {wire.describe(value)}")
+        raise wire.unexpected("effect", f"{', '.join(EFFECTS[:-1])} or {EFFECTS[-1]}", value)
     return {"effect": Scene(str(value))}
 
 

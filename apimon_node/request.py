@@ -82,7 +82,7 @@ class Requests:
         try:
             was, self.log_level = self.log_level, LogLevel(str(wanted))
         except ValueError:
-            raise PayloadError(f"level: expected {' or '.join(LogLevel)}, got {wire.describe(wanted)}") from None
+            raise wire.unexpected("level", " or ".join(LogLevel), wanted) from None
         return was
 
 
@@ -124,5 +124,5 @@ def _echo(request: Mapping[str, object]) -> dict[str, object]:
     """Give of a request what the answer echoes."""
     transaction = request.get("transaction")
     if isinstance(transaction, bool | dict | list):
-        raise PayloadError(f"transaction: expected text or a number, got {wire.describe(transaction)}")
+        raise wire.unexpected("transaction", "text or a number", transaction)
     return {} if transaction is None else {"transaction": transaction}

@@ -56,6 +56,11 @@ def describe(value: object) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
+def unexpected(path: str, expected: str, got: object) -> PayloadError:
+    """Make the error for a wrong value at a place."""
+    return PayloadError(f"{path}: expected {expected}, got {describe(got)}")
+
+
 def step(name: str) -> str:
     """Name a key in the path of an error: on one line, and cut where it is long."""
     return describe(name).strip('"')

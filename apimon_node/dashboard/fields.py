@@ -21,11 +21,6 @@ E = TypeVar("E", bound=Enum)
 Fields = Mapping[str, object]
 
 
-def unexpected(path: str, expected: str, got: object) -> PayloadError:
-    """Make the error for a value at a place."""
-    return PayloadError(f"{path}: expected {expected}, got {wire.describe(got)}")
-
-
 def load(payload: bytes) -> Fields:
     """Read a message that must be an object."""
     raw = wire.load(payload)
@@ -37,7 +32,7 @@ def load(payload: bytes) -> Fields:
 def an_object(path: str, value: object) -> Fields:
     """Give a value that must be an object."""
     if not isinstance(value, dict):
-        raise unexpected(path, "an object", value)
+        raise wire.unexpected(path, "an object", value)
     return value
 
 
@@ -57,14 +52,14 @@ def items(raw: Fields, key: str, most: int) -> list[object]:
     """Give a list that must be there, and not too long."""
     value = raw.get(key)
     if not isinstance(value, list) or len(value) > most:
-        raise unexpected(key, f"a list of at most {most}", value)
+        raise wire.unexpected(key, f"a list of at most {most}", value)
     return value
 
 
 def identifier(path: str, value: object) -> str:
     """Give a value that must be an id."""
     if not isinstance(value, str) or not words.ID.fullmatch(value):
-        raise unexpected(path, "an id", value)
+        raise wire.unexpected(path, "an id", value)
     return value
 
 
@@ -72,7 +67,7 @@ def number(raw: Fields, key: str, least: float, most: float) -> float:
     """Give a number that must be there, within bounds."""
     value = raw.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        raise unexpected(key, f"{least:g} to {most:g}", value)
+        raise wire.unexpected(key, f"{least:g} to {most:g}", value)
     return value
 
 
@@ -81,17 +76,17 @@ def one_of(kind: type[E], path: str, value: object) -> E:
     try:
         return kind(value)
     except ValueError:
-        raise unexpected(path, " or ".join(str(item.value) for item in kind), value) from None
+        raise wire.unexpected(path, " or ".join(str(item.value) for item in kind), value) from None
 
 
 def color(value: object) -> Color:
     """Give a colour that must be one."""
     if not isinstance(value, str) or len(value) != COLOR_DIGITS or not value.isascii():
-        raise unexpected("a colour", "six digits such as ff0000", value)
+        raise wire.unexpected("a colour", "six digits such as ff0000", value)
     try:
         red, green, blue = bytes.fromhex(value)
     except ValueError:
-        raise unexpected("a colour", "six digits such as ff0000", value) from None
+        raise wire.unexpected("a colour", "six digits such as ff0000", value) from None
     return red, green, blue
 
 
@@ -99,7 +94,7 @@ def required(raw: Fields, key: str, most: int = words.MOST) -> str:
     """Give a text that must be there, fit for a line."""
     value = text(raw, key, most)
     if not value:
-        raise unexpected(key, "text", raw.get(key))
+        raise wire.unexpected(key, "text", raw.get(key))
     return value
 
 

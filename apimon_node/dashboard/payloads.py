@@ -6,6 +6,7 @@ What makes no sense without its other half (pixels, looks) is read strictly: hal
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from apimon_node import wire
 from apimon_node.dashboard import advice, fields, words
 from apimon_node.dashboard.fields import MOST, Fields
 from apimon_node.dashboard.overview import Event, Fault, PollerBoard
@@ -146,7 +147,7 @@ def poller_status(payload: bytes) -> PollerStatus:
     """Read the status of a poller."""
     raw = fields.load(payload)
     if not isinstance(raw.get("boards"), dict):
-        raise fields.unexpected("boards", "an object", raw.get("boards"))
+        raise wire.unexpected("boards", "an object", raw.get("boards"))
     return PollerStatus(
         tuple(_poller_board(name, report) for name, report in fields.named(raw["boards"])),
         fields.link(raw, "browse"),
@@ -213,25 +214,25 @@ def _look(raw: Fields) -> Look:
 def _match(raw: Fields) -> Match:
     """Read what a look asks for. What we do not know of might ask for more: it is refused."""
     if strange := raw.keys() - set(Match._fields):
-        raise fields.unexpected("looks.match", " ".join(Match._fields), min(strange))
+        raise wire.unexpected("looks.match", " ".join(Match._fields), min(strange))
     return Match(**{key: MATCHES[key](value) for key, value in raw.items()})  # type: ignore[arg-type]
 
 
 def _words(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
-        raise fields.unexpected("looks.match", "a list of texts", value)
+        raise wire.unexpected("looks.match", "a list of texts", value)
     return tuple(value)
 
 
 def _truth(value: object) -> bool:
     if not isinstance(value, bool):
-        raise fields.unexpected("looks.match.overdue", "true or false", value)
+        raise wire.unexpected("looks.match.overdue", "true or false", value)
     return value
 
 
 def _age(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= OLDEST:
-        raise fields.unexpected("looks.match", "an age in seconds", value)
+        raise wire.unexpected("looks.match", "an age in seconds", value)
     return float(value)
 
 

@@ -50,7 +50,7 @@ def parse(payload: bytes) -> Snapshot:
     """Read a snapshot in either form. Raises PayloadError that names the place; nothing is taken in part."""
     document = wire.load(payload)
     if not isinstance(document, dict):
-        raise _unexpected("snapshot", "an object with tickets or counts", document)
+        raise wire.unexpected("snapshot", "an object with tickets or counts", document)
     tickets, counts = document.get("tickets"), document.get("counts")
     if (tickets is None) == (counts is None):
         found = "neither" if tickets is None else "both"
@@ -100,13 +100,9 @@ def _body(snapshot: Snapshot) -> dict[str, object]:
     return {key: value for key, value in body.items() if value is not None}
 
 
-def _unexpected(path: str, expected: str, got: object) -> PayloadError:
-    return PayloadError(f"{path}: expected {expected}, got {wire.describe(got)}")
-
-
 def _tickets(raw: object) -> tuple[Ticket, ...]:
     if not isinstance(raw, list):
-        raise _unexpected("tickets", "a list", raw)
+        raise wire.unexpected("tickets", "a list", raw)
     if len(raw) > MAX_TICKETS:
         raise PayloadError(f"tickets: expected at most {MAX_TICKETS}, got {len(raw)}")
     words: dict[str, str] = {}
@@ -126,10 +122,10 @@ def _tickets(raw: object) -> tuple[Ticket, ...]:
 def _ticket(raw: object, words: dict[str, str]) -> Ticket:
     """Read one ticket; its errors begin after `tickets[3]`. `words` holds each status, priority, … once for a board."""
     if not isinstance(raw, dict):
-        raise _unexpected("", "an object with key and status", raw)
+        raise wire.unexpected("", "an object with key and status", raw)
     category = _word(raw, "category", words)
     if category is not None and category not in CATEGORIES:
-        raise _unexpected(".category", "new, indeterminate or done", category)
+        raise wire.unexpected(".category", "new, indeterminate or done", category)
     return Ticket(
         _required(raw, "key"),
         words.setdefault(status := _required(raw, "status"), status),
@@ -146,7 +142,7 @@ def _ticket(raw: object, words: dict[str, str]) -> Ticket:
 def _required(raw: dict[str, object], name: str) -> str:
     value = raw.get(name)
     if not isinstance(value, str) or not value:
-        raise _unexpected(f".{name}", "text", value)
+        raise wire.unexpected(f".{name}", "text", value)
     return value
 
 
@@ -154,7 +150,7 @@ def _text(raw: dict[str, object], name: str, prefix: str = "") -> str | None:
     value = raw.get(name)
     if value is None or isinstance(value, str):
         return value
-    raise _unexpected(prefix + name, "text", value)
+    raise wire.unexpected(prefix + name, "text", value)
 
 
 def _word(raw: dict[str, object], name: str, words: dict[str, str]) -> str | None:
@@ -171,7 +167,7 @@ def _time(raw: dict[str, object], name: str, prefix: str = "") -> float | None:
             return wire.parse_time(value)
     except ValueError:
         pass
-    raise _unexpected(prefix + name, "a time with its offset such as 2026-11-23T10:00:00Z", value)
+    raise wire.unexpected(prefix + name, "a time with its offset such as 2026-11-23T10:00:00Z", value)
 
 
 def _labels(raw: dict[str, object], words: dict[str, str]) -> tuple[str, ...]:
@@ -179,16 +175,16 @@ def _labels(raw: dict[str, object], words: dict[str, str]) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list):
-        raise _unexpected(".labels", "a list of texts", value)
+        raise wire.unexpected(".labels", "a list of texts", value)
     for index, label in enumerate(value):
         if not isinstance(label, str):
-            raise _unexpected(f".labels[{index}]", "text", label)
+            raise wire.unexpected(f".labels[{index}]", "text", label)
     return tuple(words.setdefault(label, label) for label in value)
 
 
 def _counts(raw: object) -> tuple[Ticket, ...]:
     if not isinstance(raw, dict):
-        raise _unexpected("counts", 'an object such as {"Open": 3}', raw)
+        raise wire.unexpected("counts", 'an object such as {"Open": 3}', raw)
     counts = [(status, *_totals(status, value)) for status, value in raw.items()]
     if (number := sum(total for _, total, _ in counts)) > MAX_TICKETS:
         raise PayloadError(f"counts: expected at most {MAX_TICKETS} tickets, got {number}")
@@ -210,14 +206,14 @@ def _totals(status: str, raw: object) -> tuple[int, int]:
     if overdue is None:
         return total, 0
     if (late := _whole(overdue, f"{path}.overdue")) > total:
-        raise _unexpected(f"{path}.overdue", f"at most its total of {total}", late)
+        raise wire.unexpected(f"{path}.overdue", f"at most its total of {total}", late)
     return total, late
 
 
 def _whole(value: object, path: str) -> int:
     if type(value) is int and 0 <= value <= MAX_TICKETS:
         return value
-    raise _unexpected(path, f"0 to {MAX_TICKETS} tickets", value)
+    raise wire.unexpected(path, f"0 to {MAX_TICKETS} tickets", value)
 
 
 def _count(tickets: tuple[Ticket, ...]) -> dict[str, dict[str, int]]:
