@@ -101,13 +101,14 @@ def _publish(args: argparse.Namespace) -> None:
 def _doctor(args: argparse.Namespace) -> None:
     from apimon_node.checks import Level, line  # noqa: PLC0415 - as above
     from apimon_node.doctor import examine  # noqa: PLC0415 - as above
+    from apimon_node.picture.wording import quantity  # noqa: PLC0415 - as above
 
     problems = 0
     for finding in examine(_settings(args)):
         print(line(finding), flush=True)
         problems += finding.level is Level.PROBLEM
     if problems:
-        raise ApimonError(f"{problems} problem{'s' if problems > 1 else ''} found")
+        raise ApimonError(f"{quantity(problems, 'problem')} found")
 
 
 def _watch(args: argparse.Namespace) -> None:

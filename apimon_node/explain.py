@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from apimon_node.picture.looks import Look, Match
-from apimon_node.picture.wording import clauses, quantity
+from apimon_node.picture.wording import clauses, in_units, quantity
 from apimon_node.settings import (
     ALL_SLA,
     AuthSettings,
@@ -19,8 +19,6 @@ from apimon_node.settings import (
     Transport,
 )
 from apimon_node.tickets.snapshot import MAX_TICKETS, Ticket
-
-UNITS = {604800: "w", 86400: "d", 3600: "h", 60: "m"}
 
 
 def explain(settings: Settings) -> Iterator[str]:
@@ -49,10 +47,8 @@ def explain(settings: Settings) -> Iterator[str]:
 
 def seconds(value: float) -> str:
     """Write a duration as config.yaml has it."""
-    for size, unit in UNITS.items():
-        if value >= size and value % size == 0:
-            return f"{value / size:.0f}{unit}"
-    return f"{value:.10g}s"
+    number, unit = in_units(value)
+    return f"{number:.10g}{unit[0]}"
 
 
 def _discovery(home: HomeAssistantSettings) -> str:

@@ -130,7 +130,7 @@ machine          | checks                                                     | 
 app              | errors instant faults logs settings credentials service machine checks device node request strip.driver strip.drivers mqtt.link mqtt.messages mqtt.refusals | logging secrets time random
 poller.app       | errors settings credentials extras service background app poller.* tickets.snapshot | logging random
 doctor           | errors wire settings credentials extras background machine checks app poller.app tickets.snapshot mqtt.link mqtt.messages mqtt.topics | select
-cli              | acl preview errors config logs settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics mqtt.home_assistant mqtt.home_assistant_node mqtt.home_assistant_poller demo.demo doctor checks strip.drivers strip.serve watch.app extras view.address view.app install.cli | argparse logging os pathlib sys time
+cli              | acl preview picture.wording errors config logs settings values wire app poller.app explain tickets.snapshot mqtt.messages mqtt.topics mqtt.home_assistant mqtt.home_assistant_node mqtt.home_assistant_poller demo.demo doctor checks strip.drivers strip.serve watch.app extras view.address view.app install.cli | argparse logging os pathlib sys time
 watch.strips     | dashboard.overview instant picture.effects picture.looks strip.terminal | rich
 watch.drawing    | dashboard.overview instant picture.effects watch.strips | datetime rich
 watch.screen     | dashboard.overview errors instant strip.terminal watch.drawing watch.strips | rich sys

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Self
 
 from apimon_node.demo.library import _rpi_ws281x as library
+from apimon_node.picture.painting import COLORS
 
 READ = 65536
 """Bytes that a pipe of Linux holds."""
-
-COLORS = 3
 
 
 class Strip:

@@ -59,11 +59,7 @@ def _with_line_break(text: str) -> str:
 
 def large(settings: Settings, machine: Machine) -> bool:
     """Tell whether a strip needs larger transfers than the kernel takes unless it is told."""
-    return machine.pi is not Pi.NONE and any(size > DEFAULT_BUFSIZ for size in _sizes(settings))
-
-
-DEFAULT_BUFSIZ = 4096
-"""drivers/spi/spidev.c"""
+    return machine.pi is not Pi.NONE and any(size > Machine().bufsiz for size in _sizes(settings))
 
 
 def _sizes(settings: Settings) -> Iterator[int]:

@@ -28,11 +28,16 @@ def clauses(match: Match, duration: Callable[[float], str]) -> Iterator[tuple[st
             yield "", f"{words} {duration(age)}"
 
 
-def _duration(seconds: float) -> str:
+def in_units(seconds: float) -> tuple[float, str]:
+    """Give a duration in the largest unit of which it is a whole number, and that unit."""
     for size, unit in UNITS.items():
         if seconds >= size and seconds % size == 0:
-            return quantity(seconds / size, unit)
-    return quantity(seconds, "second")
+            return seconds / size, unit
+    return seconds, "second"
+
+
+def _duration(seconds: float) -> str:
+    return quantity(*in_units(seconds))
 
 
 def quantity(value: float, of: str) -> str:
