@@ -2,13 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import islice, product
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from apimon_node.picture.looks import Look, Match, ages, group
+from apimon_node.picture.looks import Look, Match, Seen, ages, group
 from apimon_node.tickets.snapshot import Ticket
-
-Seen: TypeAlias = tuple[Ticket, bool, float | None]
-"""A ticket as a board gives it: with whether it is overdue, and its age."""
 
 TRIES = 2_000
 """Tickets that are tried for a look, at the most: lists of words may be long, and nearly always the first will do."""

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from apimon_node import explain
 from apimon_node.display import Display
-from apimon_node.example import Examples, Seen, crowd, examples, mix
+from apimon_node.example import Examples, crowd, examples, mix
 from apimon_node.picture import svg, wording
 from apimon_node.picture.effects import Effect
 from apimon_node.picture.layout import lay_out
-from apimon_node.picture.looks import Group, Look, group
+from apimon_node.picture.looks import Group, Look, Seen, group
 from apimon_node.picture.painting import Status
 from apimon_node.picture.scene import LightState, Scene, visible
 from apimon_node.picture.svg import Block

@@ -84,7 +84,7 @@ dashboard.overview | picture.effects picture.looks picture.scene                
 dashboard.memo   |                                                            |
 dashboard.fields | errors wire picture.looks dashboard.words                  |
 dashboard.payloads | errors wire settings mqtt.topics picture.effects picture.layout picture.looks picture.painting picture.scene poller.changes dashboard.advice dashboard.fields dashboard.overview dashboard.words |
-dashboard.boards | instant tickets.board tickets.snapshot dashboard.overview dashboard.words |
+dashboard.boards | instant picture.looks tickets.board tickets.snapshot dashboard.overview dashboard.words |
 dashboard.history | dashboard.boards dashboard.overview                        |
 dashboard.pixels | display picture.effects picture.layout picture.looks picture.painting picture.scene tickets.snapshot dashboard.boards dashboard.overview dashboard.payloads |
 dashboard.nodes  | picture.scene dashboard.overview dashboard.payloads        |

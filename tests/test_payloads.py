@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from looking import Looker, looking, tickets
 
 from apimon_node.dashboard.payloads import MAX_PIXELS
-from apimon_node.dashboard.sections import sections
+from apimon_node.dashboard.sections import Sections
 from apimon_node.strip import child
 
 STRIP = {"pixels": ["ff0000", "00ff00"], "effects": [None, "pulse"], "overflow": False, "status": "ok"}
@@ -219,7 +219,7 @@ def test_nothing_that_anybody_writes_is_long_or_turns_the_writing_or_commands_a_
     looker.hear("nodes/lab/light", {"state": EVIL})
     looker.down(EVIL)
     looker.run(1)
-    found = texts(sections(looker.look()))
+    found = texts(Sections().of(looker.look()))
     evil = [text for text in found if "onerror" in text]
 
     assert looker.strip().pixels[0].tickets == 1
@@ -328,4 +328,4 @@ def test_whatever_comes_the_overview_can_be_made_and_written(
     looker.look()
     looker.hear(topic, {**base, **more})
 
-    assert json.loads(json.dumps(sections(looker.look()), allow_nan=False))
+    assert json.loads(json.dumps(Sections().of(looker.look()), allow_nan=False))

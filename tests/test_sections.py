@@ -6,7 +6,7 @@ from typing import Any
 from looking import Looker, looking, tickets
 from test_fleet import EVENT, NODE, POLLER
 
-from apimon_node.dashboard.sections import Sections, sections
+from apimon_node.dashboard.sections import Sections
 
 
 def whole() -> Looker:
@@ -24,11 +24,11 @@ def whole() -> Looker:
 
 def section(name: str) -> Any:
     """Give a section as it comes out of its JSON."""
-    return json.loads(json.dumps(sections(whole().look())))[name]
+    return json.loads(json.dumps(Sections().of(whole().look())))[name]
 
 
 def test_there_is_a_section_for_each_thing() -> None:
-    assert list(sections(whole().look())) == [
+    assert list(Sections().of(whole().look())) == [
         "broker",
         "node/hall",
         "node/lab",
@@ -129,7 +129,7 @@ def test_like_pixels_are_told_once_and_their_tickets_by_name() -> None:
     looker = looking(pixels=300)
     looker.publish("tickets/ops", tickets(*"A" * 100))
     looker.run(1)
-    strip: Any = sections(looker.look())["strip/hall/ops"]
+    strip: Any = Sections().of(looker.look())["strip/hall/ops"]
 
     assert [(number, pixel["color"]) for number, pixel in strip["pixels"]] == [(100, "ff0000"), (200, "000000")]
     assert strip["first"] == [[f"ops/OPS-{number}"] for number in range(1, 101)] + [[]] * 200
@@ -139,7 +139,7 @@ def test_tickets_that_are_only_counted_have_no_name() -> None:
     looker = looking(pixels=3)
     looker.publish("tickets/ops", {"counts": {"A": 2}})
     looker.run(1)
-    told: Any = sections(looker.look())
+    told: Any = Sections().of(looker.look())
 
     assert told["strip/hall/ops"]["first"] == [[None], [None], []]
     assert "tickets/ops" not in told

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from apimon_node.dashboard import overview, words
 from apimon_node.dashboard.overview import BoardState, StatusCount
 from apimon_node.instant import Instant
+from apimon_node.picture.looks import Seen
 from apimon_node.tickets.board import Board
 from apimon_node.tickets.snapshot import Snapshot, Ticket
 
@@ -26,7 +27,7 @@ class Tickets(NamedTuple):
 
     board: str
     browse: str | None
-    tickets: tuple[tuple[Ticket, bool, float | None], ...]
+    tickets: tuple[Seen, ...]
 
 
 class Watched:
@@ -37,7 +38,7 @@ class Watched:
         self._snapshot = snapshot
         self._board = Board(name, ages)
         self._board.apply(snapshot, arrived)
-        self._tickets: tuple[tuple[Ticket, bool, float | None], ...] = ()
+        self._tickets: tuple[Seen, ...] = ()
         self.part = overview.Board(name)
         """What people read of it."""
         self.until = -math.inf

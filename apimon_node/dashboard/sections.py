@@ -62,11 +62,6 @@ class Sections:
         yield "troubles", of("troubles", list, overview.troubles)
 
 
-def sections(overview: Overview) -> dict[str, object]:
-    """Give the sections of a single overview."""
-    return Sections().of(overview)
-
-
 def _broker(broker: Broker) -> dict[str, object]:
     return broker._asdict() | {"since": _time(broker.since), "denied": list(broker.denied)}
 

@@ -10,6 +10,9 @@ from apimon_node.tickets.snapshot import Ticket
 Color: TypeAlias = tuple[int, int, int]
 """Red, green and blue, 0 to 255 each."""
 
+Seen: TypeAlias = tuple[Ticket, bool, float | None]
+"""A ticket as a board gives it: with whether it is overdue, and its age."""
+
 
 class Match(NamedTuple):
     """What a ticket must be. An empty tuple, or None, asks for nothing; of several words one must fit.
@@ -76,7 +79,7 @@ def ages(looks: Iterable[Look]) -> tuple[float, ...]:
     return tuple(sorted(age for age in asked if age is not None))
 
 
-def group(looks: Sequence[Look], tickets: Iterable[tuple[Ticket, bool, float | None]]) -> tuple[list[Group], int]:
+def group(looks: Sequence[Look], tickets: Iterable[Seen]) -> tuple[list[Group], int]:
     """Sort tickets under the looks, in their order; count those that match none. For the tickets see places()."""
     numbers = Counter(places(looks, tickets))
     late = [numbers[at, True] for at in range(len(looks))]
@@ -84,7 +87,7 @@ def group(looks: Sequence[Look], tickets: Iterable[tuple[Ticket, bool, float | N
     return groups, numbers[NOWHERE, False] + numbers[NOWHERE, True]
 
 
-def places(looks: Sequence[Look], tickets: Iterable[tuple[Ticket, bool, float | None]]) -> Iterator[tuple[int, bool]]:
+def places(looks: Sequence[Look], tickets: Iterable[Seen]) -> Iterator[tuple[int, bool]]:
     """Give for each ticket which look it has, or NOWHERE, and whether it is overdue.
 
     Each comes with whether it is overdue, and with its age, which may be rounded down to one of `ages(looks)`: the
