@@ -7,9 +7,11 @@ import os
 import re
 import shutil
 import subprocess
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+from pi_facts import CHARACTER_DEVICES
 
 UNITS = Path("systemd")
 NODE, NODES, POLLER = "apimon-node.service", "apimon-node@.service", "apimon-poller.service"
@@ -126,6 +128,16 @@ def test_each_secret_may_be_missing(name: str) -> None:
     instead = [value for key, value in settings(name) if key == "SetCredential"]
 
     assert instead == [f"{secret}:\\n" for secret in loaded]
+
+
+@pytest.mark.parametrize("name", [NODE, NODES, STRIP])
+def test_each_group_of_devices_has_a_name_that_the_kernel_knows(name: str) -> None:
+    """systemd passes over others without a word, and what they should have opened stays closed."""
+    allowed = [value.split()[0] for key, value in settings(name) if key == "DeviceAllow"]
+    groups = [value.removeprefix("char-") for value in allowed if value.startswith("char-")]
+
+    assert groups
+    assert [group for group in groups if not any(fnmatch(known, group) for known in CHARACTER_DEVICES)] == []
 
 
 def test_the_readme_explains_each_unit_and_every_setting() -> None:
