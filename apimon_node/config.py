@@ -73,9 +73,6 @@ PATHS = (Path("config.yaml"), Path("/etc/apimon/config.yaml"))
 TLS_PORT = 8883
 """Where brokers listen for TLS (IANA: secure-mqtt)."""
 
-HARDWARE_MILLIAMPS = 850
-"""The limit of a real strip unless configured: what a Pi's supply has to spare (WLED's default)."""
-
 HARDWARE_ORDER = "GRB"
 """How most WS2812 take their colours."""
 
@@ -121,11 +118,10 @@ def _strip(
     driver: str, order: str | None, max_milliamps: int | None, device: Path | None, **values: Any
 ) -> StripSettings:
     """Fill in what depends on the driver."""
-    hardware = driver in HARDWARE
     return StripSettings(
         driver=driver,
-        order=order or (HARDWARE_ORDER if hardware else "RGB"),
-        max_milliamps=(HARDWARE_MILLIAMPS if hardware else 0) if max_milliamps is None else max_milliamps,
+        order=order or (HARDWARE_ORDER if driver in HARDWARE else "RGB"),
+        max_milliamps=rules.milliamps(max_milliamps, driver),
         device=device or rules.SPI_DEVICE,
         **values,
     )

@@ -1,14 +1,16 @@
 """What belongs together in config.yaml: each rule looks at the values of a mapping, and notes what is wrong."""
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from apimon_node.explain import seconds
-from apimon_node.picture.painting import MILLIAMPS_DARK
+from apimon_node.picture.painting import MILLIAMPS_DARK, MILLIAMPS_LOWEST
 from apimon_node.reading import Node, Problems, Values
 from apimon_node.settings import AuthType, StripSettings, Transport
 from apimon_node.strip.child import DMA_CHANNELS, fit
+from apimon_node.strip.drivers import HARDWARE
 
 FLICKER = 6
 """Pixels below which a strip may flicker on rpi_ws281x, by reports of its users."""
@@ -46,6 +48,9 @@ ALL_KEYS = tuple(dict.fromkeys(key for keys in SIGN_IN.values() for key in (*key
 
 GATEWAY = "https://api.atlassian.com/"
 """Where service accounts and API tokens with scopes reach Jira Cloud."""
+
+HARDWARE_MILLIAMPS = 850
+"""The limit of a real strip unless configured (WLED's default)."""
 
 SMOOTH = 0.5
 """Seconds between two frames that the effects are made for; more often only costs."""
@@ -87,11 +92,24 @@ def quiet_hours(values: Values, node: Node, path: str, problems: Problems) -> No
 
 
 def current(values: Values, node: Node, path: str, problems: Problems) -> None:
-    """Refuse a limit that not even a dark strip would keep."""
-    limit, dark = values["max_milliamps"], values["pixels"] * MILLIAMPS_DARK
-    if limit is not None and 0 < limit <= dark:
-        text = f"expected 0 (no limit) or more than the {dark} mA that its pixels draw when dark, got {limit}"
-        problems.add(node, f"{path}.max_milliamps", text)
+    """Refuse a limit that leaves nothing for light; warn of one that the lowest level of all pixels passes."""
+    limit, pixels = milliamps(values["max_milliamps"], values["driver"]), values["pixels"]
+    dark, lit = pixels * MILLIAMPS_DARK, math.ceil(pixels * MILLIAMPS_LOWEST)
+    written = f"got {limit}" if values["max_milliamps"] is not None else f"got none, which is {limit}"
+    key = f"{path}.max_milliamps"
+    if 0 < limit <= dark:
+        text = f"expected 0 (no limit) or more than the {dark} mA that its pixels draw when dark, {written}"
+        problems.add(node, key, f"{text}: write {lit} or more, as the supply allows")
+    elif 0 < limit < lit:
+        text = f"with all pixels lit the strip draws up to {lit} mA even at the lowest level, {written}"
+        problems.warn(node, key, f"{text}: write {lit} or more, if the supply has it")
+
+
+def milliamps(written: int | None, driver: str) -> int:
+    """Return the limit in force, in mA: that of a real strip unless configured is what a Pi's supply has to spare."""
+    if written is not None:
+        return written
+    return HARDWARE_MILLIAMPS if driver in HARDWARE else 0
 
 
 def pins(values: Values, node: Node, path: str, problems: Problems) -> None:

@@ -122,7 +122,7 @@ mqtt.link        | background backoff settings mqtt.messages mqtt.refusals mqtt.
 credentials      | errors                                                     | os pathlib
 values           | picture.looks poller.jql                                   | datetime webcolors zoneinfo
 reading          | errors values                                              | pathlib yaml
-rules            | settings explain reading picture.painting strip.child      |
+rules            | settings explain reading picture.painting strip.child strip.drivers |
 config           | errors settings values reading rules picture.* strip.child strip.drivers tickets.snapshot | datetime pathlib
 service          | errors                                                     | os signal socket sys time
 checks           | settings strip.encoding                                    |

@@ -1,6 +1,7 @@
 """config.yaml → settings: the shipped file is the reference, and every mistake is told at once with its line."""
 
 import copy
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -469,7 +470,7 @@ def test_a_mistake_is_told_with_its_line_and_the_nearest_way_out(text: str, expe
             strip(max_milliamps=8),
             (
                 "config.yaml:3: strips[0].max_milliamps: expected 0 (no limit) or more than the 8 mA that its "
-                "pixels draw when dark, got 8"
+                "pixels draw when dark, got 8: write 10 or more, as the supply allows"
             ),
         ),
         (
@@ -1063,6 +1064,38 @@ def test_effects_are_named(written: str) -> None:
 def test_an_unknown_effect_names_those_there_are() -> None:
     assert problem("overdue: {effect: sparkle}") == (
         "config.yaml:1: overdue.effect: expected steady, pulse or blink, got 'sparkle'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit", "got"),
+    [("", "got none, which is 850"), (", max_milliamps: 850", "got 850"), (", max_milliamps: 9", "got 9")],
+)
+@pytest.mark.parametrize("pixels", [850, 1000, 2000])
+def test_a_limit_that_leaves_nothing_for_light_is_refused_also_where_it_is_the_default(
+    pixels: int, limit: str, got: str
+) -> None:
+    text = f"node: {{id: a}}\nlooks: [{{color: red}}]\nstrips:\n  - {{name: a, boards: a, driver: spi{limit}, pixels: "
+
+    assert problem(f"{text}{pixels}}}") == (
+        f"config.yaml:4: strips[0].max_milliamps: expected 0 (no limit) or more than the {pixels} mA that its pixels"
+        f" draw when dark, {got}: write {lowest(pixels)} or more, as the supply allows"
+    )
+    assert config.parse(f"{text}{pixels}, max_milliamps: {lowest(pixels)}}}".replace(limit, ""))[1] == []
+
+
+def lowest(pixels: int) -> int:
+    """Return what a strip draws that is white at the lowest level, in mA."""
+    return math.ceil(pixels * (1 + 55 / 255))
+
+
+def test_a_limit_below_the_lowest_level_of_all_pixels_is_warned_of() -> None:
+    _, warnings = config.parse(strips("driver: spi").replace("pixels: 40", "pixels: 849"))
+
+    (warning,) = warnings
+    assert warning == (
+        "config.yaml:5: strips[0].max_milliamps: with all pixels lit the strip draws up to 1033 mA even at the lowest"
+        " level, got none, which is 850: write 1033 or more, if the supply has it"
     )
 
 

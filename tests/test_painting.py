@@ -19,7 +19,7 @@ from apimon_node.picture.painting import (
     milliamps,
 )
 
-RED, GREEN, WHITE, ORANGE = (255, 0, 0), (0, 255, 0), (255, 255, 255), (255, 110, 0)
+RED, GREEN, WHITE, ORANGE, BLACK = (255, 0, 0), (0, 255, 0), (255, 255, 255), (255, 110, 0), (0, 0, 0)
 CHANNEL = st.integers(0, 255)
 PIXELS = st.builds(Pixel, st.tuples(CHANNEL, CHANNEL, CHANNEL), st.sampled_from(Effect))
 ROWS = st.lists(PIXELS, min_size=1, max_size=20).map(tuple)
@@ -82,15 +82,16 @@ def test_a_frame_has_three_bytes_a_pixel_and_is_never_brighter_than_the_steady_o
 
 
 @given(ROWS, OUTPUTS, st.integers(1, 2000), st.floats(0, 1e6))
-def test_the_limit_on_the_current_is_never_exceeded(
+def test_the_limit_on_the_current_is_exceeded_by_the_lowest_level_alone(
     row: tuple[Pixel, ...], output: Output, spare: int, now: float
 ) -> None:
     limit = len(row) * MILLIAMPS_DARK + spare
     limited = Painting(row, Output(output.order, output.gamma, output.brightness, output.reverse, max_milliamps=limit))
     free = Painting(row, output)
+    lowest = milliamps(bytes(min(value, 1) for value in free.frame(0)), len(row))
 
-    assert milliamps(limited.frame(now), len(row)) <= limit
-    assert limited.milliamps <= limit
+    assert milliamps(limited.frame(now), len(row)) <= max(limit, lowest)
+    assert limited.milliamps <= max(limit, lowest)
     assert limited.limited is (free.milliamps > limit)
     if not limited.limited:
         assert limited.frame(now) == free.frame(now)
@@ -144,8 +145,29 @@ def test_no_limit_is_no_limit() -> None:
     assert painting.milliamps == 2000 * 56
 
 
-def test_a_limit_below_what_dark_pixels_draw_leaves_them_all_dark() -> None:
-    assert frame(Pixel(WHITE), Pixel(WHITE), output=Output(max_milliamps=1)) == "000000 000000"
+@given(ROWS, st.sampled_from(["RGB", "GRB", "GRBW"]), st.floats(0.5, 4), st.floats(0.001, 1), st.integers(1, 2000))
+def test_no_limit_puts_a_lit_pixel_out(
+    row: tuple[Pixel, ...], order: str, gamma: float, brightness: float, limit: int
+) -> None:
+    steady = tuple(Pixel(pixel.color) for pixel in row)
+    frame = Painting(steady, Output(order, gamma, brightness, max_milliamps=limit)).frame(0)
+    channels = len(order)
+
+    assert [any(frame[at : at + channels]) for at in range(0, len(frame), channels)] == [
+        any(pixel.color) for pixel in row
+    ]
+
+
+def test_a_limit_below_what_dark_pixels_draw_leaves_the_lowest_level() -> None:
+    assert frame(Pixel(WHITE), Pixel(BLACK), output=Output(max_milliamps=1)) == "010101 000000"
+
+
+@pytest.mark.parametrize("limit", [999, 1000, 1001])
+def test_a_dark_strip_keeps_any_limit(limit: int) -> None:
+    painting = Painting((Pixel(BLACK),) * 1000, Output(max_milliamps=limit))
+
+    assert painting.frame(0) == bytes(3000)
+    assert painting.limited is (limit < 1000)
 
 
 @pytest.mark.parametrize(("pixels", "expected"), [("", 0), ("000000", 1), ("ffffff", 56), ("ff0000" * 3, 58)])

@@ -24,6 +24,9 @@ MILLIAMPS_FULL = 55
 MILLIAMPS_DARK = 1
 """Of a WS2812 pixel that is dark (WLED and FastLED)."""
 
+MILLIAMPS_LOWEST = MILLIAMPS_DARK + MILLIAMPS_FULL / 255
+"""Of a WS2812 pixel that is white at the lowest level."""
+
 DIMMED = 0.35
 """Share of their colour that tickets keep when their board has expired."""
 
@@ -61,7 +64,8 @@ class Output(NamedTuple):
 class Painting:
     """A row of pixels ready to be painted at any moment.
 
-    The limit is worked out once, for all effects at their height: the colours do not sway as others pulse.
+    The limit is worked out once, for all effects at their height: the colours do not sway as others pulse. It scales
+    what is above the lowest level, so that no lit pixel goes out; where these alone pass the limit, they win.
     """
 
     def __init__(self, pixels: tuple[Pixel, ...], output: Output, period: float = PERIOD) -> None:
@@ -75,8 +79,9 @@ class Painting:
         demand = milliamps(peak, len(row))
         self.limited = 0 < output.max_milliamps < demand
         if self.limited:
-            dark = len(row) * MILLIAMPS_DARK
-            table = _scale(table, max(output.max_milliamps - dark, 0) / (demand - dark))
+            lowest = milliamps(_arranged(colors.translate(_scale(table, 0)), output.order), len(row))
+            spare = max(output.max_milliamps - lowest, 0)
+            table = _scale(table, spare / (demand - lowest) if spare else 0)
             peak = _arranged(colors.translate(table), output.order)
         self._table = table
         self._peak = peak
@@ -149,8 +154,8 @@ def curve(gamma: float, brightness: float) -> bytes:
 
 
 def _scale(table: bytes, share: float) -> bytes:
-    """Take a share of every value, rounded down: the sum must stay below the limit."""
-    return bytes(int(value * share) for value in table)
+    """Return a table with a share of every value, rounded down: the sum must stay below the limit. 1 is the least."""
+    return bytes(value and 1 + int((value - 1) * share) for value in table)
 
 
 def _dim(pixel: Pixel) -> Pixel:
