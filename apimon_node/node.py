@@ -90,6 +90,7 @@ class Node:
         self._announcement = Announcement(settings.home_assistant, chance)
         self._announcement.describe(discovery(settings, __version__), now.monotonic)
         self._stale_at = -math.inf  # when the last update stops being true; what comes in makes it now
+        self._untold = False  # whether nothing has been published of the last update yet
 
     # What the node needs, and says at its end
 
@@ -161,14 +162,21 @@ class Node:
         return {name: frame for name, frame in due if frame is not None}
 
     def outbox(self, now: Instant) -> list[Publish]:
-        """Take what is to be published."""
+        """Take what is to be published: what the last update has changed, and nothing that a frame has yet to show.
+
+        Images take longer to draw than all else together, and no frame waits for one.
+        """
         announcement, everything = self._announcement.due(now.monotonic)
         if announcement is not None:
             self._outbox.add(announcement)
         if everything:
             self._say_all()
             self._stale_at = now.monotonic
-        self._update(now)
+        if self._untold:
+            self._untold = False
+            self._tell_strips(now)
+            self._tell_status(now)
+            self._stale_at = min(self._stale_at, self._next_change(now))
         return self._outbox.drain()
 
     def remarks(self) -> list[Remark]:
@@ -263,7 +271,7 @@ class Node:
     # What follows from it
 
     def _update(self, now: Instant) -> None:
-        """Work out faults, pictures and messages anew, where something may have changed."""
+        """Work out faults and pictures anew, where something may have changed."""
         if jump := self._clock.jump(now):
             self._report.shift(jump)
             self._faults.shift(jump)
@@ -282,9 +290,7 @@ class Node:
             changed = [self._draw(display, light, now) for display in device.displays]
             if any(changed):
                 device.repaint()
-        self._tell_strips(now)
-        self._tell_status(now)
-        self._stale_at = self._next_change(now)
+        self._untold, self._stale_at = True, math.inf
 
     @property
     def _update_at(self) -> float:

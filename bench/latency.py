@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median, quantiles
 
+from apimon_node.display import IMAGE_EVERY
 from bench.boards import pack
 from bench.rig import Process, Rig, read_time, rig
 from bench.table import Against, Goal, Row
@@ -19,6 +20,8 @@ LINES = "lines"
 
 INTERVAL = 500.0
 """Milliseconds: the shipped render_interval."""
+
+PIXELS = (40, 300, 1000)
 
 
 def latency(*, quick: bool) -> list[Row]:
@@ -35,6 +38,32 @@ def latency(*, quick: bool) -> list[Row]:
         Row("publish to frame after quiet, ms, p95", _p95(frames), _p95(lines)),
         Row("publish to frame after quiet, ms, max", max(frames), max(lines), goal=Goal(50)),
     ]
+
+
+def images(*, quick: bool) -> list[Row]:
+    """Measure the first change after quiet while the strip's image is due, beside one shortly after, without."""
+    return [_imaged(pixels, 2 if quick else 8) for pixels in PIXELS]
+
+
+def _imaged(pixels: int, samples: int) -> Row:
+    due, without = [], []
+    with rig(pixels) as run:
+        node = _shown_node(run)
+        for number in range(samples):
+            time.sleep(2 * IMAGE_EVERY)  # the one for the last change is drawn in between
+            due.append(_frame(run, node, 2 * number))
+            time.sleep(QUIET)
+            without.append(_frame(run, node, 2 * number + 1))
+    ratio = median(due) / median(without)
+    return Row(f"publish to frame, {pixels} pixels: image due / none, p50", ratio, goal=Goal(1.2))
+
+
+def _frame(run: Rig, node: Process, number: int) -> float:
+    """Publish a change; return the ms to its frame."""
+    at = run.publish(_counts(number + 1))
+    frame = read_time(node) - at
+    run.flush()
+    return frame / 1e6
 
 
 def interval(*, quick: bool) -> list[Row]:

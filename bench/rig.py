@@ -35,7 +35,7 @@ CONFIG = """\
 mqtt: {{host: 127.0.0.1, port: {port}}}
 node: {{id: bench}}
 strips:
-  - {{name: ops, driver: memory, pixels: 40, boards: [ops]}}
+  - {{name: ops, driver: memory, pixels: {pixels}, boards: [ops]}}
 looks:
   - {{match: {{status: Open}}, color: red}}
   - {{match: {{status: [In Progress, Review]}}, color: magenta}}
@@ -58,8 +58,9 @@ class Said(NamedTuple):
 class Rig:
     """Starts what takes part; all of it ends with the stack."""
 
-    def __init__(self, stack: ExitStack) -> None:
+    def __init__(self, stack: ExitStack, pixels: int) -> None:
         self._stack = stack
+        self._pixels = pixels
         self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="apimon-bench-")))
         self.port = _free_port()
         self._said: SimpleQueue[Said] = SimpleQueue()
@@ -135,7 +136,7 @@ class Rig:
 
     def _node(self, module: str, stdout: int = subprocess.DEVNULL) -> Process:
         config = self.folder / "config.yaml"
-        config.write_text(CONFIG.format(port=self.port))
+        config.write_text(CONFIG.format(port=self.port, pixels=self._pixels))
         log = self._stack.enter_context((self.folder / "node.log").open("ab"))
         return self.start((sys.executable, "-m", module, "run", "--config", str(config)), stdout, log)
 
@@ -173,10 +174,10 @@ class Rig:
 
 
 @contextmanager
-def rig() -> Iterator[Rig]:
-    """Give a rig with a fresh broker."""
+def rig(pixels: int = 40) -> Iterator[Rig]:
+    """Give a rig with a fresh broker, for nodes with a strip of so many pixels."""
     with ExitStack() as stack:
-        yield Rig(stack)
+        yield Rig(stack, pixels)
 
 
 def end(process: Process) -> None:

@@ -23,6 +23,7 @@ MEASUREMENTS = {
     "memory": memory.memory,
     "start": start.start,
     "latency": latency.latency,
+    "images": latency.images,
     "interval": latency.interval,
     "frames": frames.frames,
     "native": native.native,

@@ -303,9 +303,9 @@ MACHINES = [
     ),
 ]
 STRIPS = (
-    "driver: spi, pixels: 2000",
+    "driver: spi, pixels: 2000, max_milliamps: 0",
     "driver: spi, device: /dev/spidev1.1, pixels: 9",
-    *(f"driver: ws281x, gpio: {pin}, pixels: 2000" for pin in (10, 18, 21)),
+    *(f"driver: ws281x, gpio: {pin}, pixels: 2000, max_milliamps: 0" for pin in (10, 18, 21)),
 )
 
 
@@ -364,8 +364,7 @@ def faults(*events: Event, error: StripError | None = None) -> dict[str, list[st
         node.receive(event, now)
     for after in range(2 if error else 0):
         node.frame_failed("ops", error or StripError(""), Instant(after, now.wall + after))
-    later = Instant(60, now.wall + 60)
-    node.outbox(later)
+    node.frames(Instant(60, now.wall + 60))
     found: dict[str, list[str]] = {}
     for fault in node._faults:
         found.setdefault(fault.name, []).append(fault.text)

@@ -457,7 +457,7 @@ def test_the_kernels_line_stays_one_and_says_it_once(old: str, new: str) -> None
         ("driver: spi, order: GRBW, pixels: 334", True),
         ("driver: ws281x, gpio: 10, pixels: 339", False),
         ("driver: ws281x, gpio: 10, pixels: 340", True),
-        ("driver: ws281x, gpio: 18, pixels: 2000", False),
+        ("driver: ws281x, gpio: 18, pixels: 2000, max_milliamps: 0", False),
         ("driver: memory, pixels: 2000", False),
     ],
 )
@@ -467,7 +467,7 @@ def test_a_long_strip_needs_larger_transfers(strip: str, *, large: bool) -> None
 
 
 def test_a_change_of_boot_settings_is_shown_and_keeps_the_file_as_it_was() -> None:
-    text = SHIPPED.config.replace("pixels: 40 ", "pixels: 900").replace("driver: terminal", "driver: spi")
+    text = SHIPPED.config.replace("pixels: 40 ", "pixels: 690").replace("driver: terminal", "driver: spi")
     wish = wanted(text=text)
     first, second = (step for step in plan(FRESH, wish) if step.diff)
 
@@ -524,7 +524,7 @@ def test_boot_settings_that_somebody_has_changed_since_are_named_and_left() -> N
 
 
 def test_the_kernels_line_is_put_back_too() -> None:
-    text = SHIPPED.config.replace("pixels: 40 ", "pixels: 900").replace("driver: terminal", "driver: spi")
+    text = SHIPPED.config.replace("pixels: 40 ", "pixels: 690").replace("driver: terminal", "driver: spi")
     host = done(FRESH, wanted(text=text))
 
     assert Restore(CMDLINE, CMDLINE + places.BACKUP) in [step.action for step in removal(host, purge=False)]

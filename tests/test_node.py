@@ -15,6 +15,8 @@ from apimon_node.errors import Failure, StripError
 from apimon_node.mqtt import inbox
 from apimon_node.mqtt.messages import Message, Publish, Refused, Up
 from apimon_node.node import RESTART_EVERY
+from apimon_node.picture.image import png
+from apimon_node.picture.layout import Pixel
 from apimon_node.request import why_ignored
 from apimon_node.settings import MqttSettings, TlsSettings, Transport
 from apimon_node.tickets import snapshot
@@ -1218,6 +1220,25 @@ def test_the_image_is_published_when_the_tickets_change_and_only_then() -> None:
 
     assert first.startswith(b"\x89PNG")
     assert world.retained[image] != first
+
+
+def test_a_frame_waits_for_no_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[object] = []
+
+    def draw(row: tuple[Pixel, ...]) -> bytes:
+        drawn.append(row)
+        return png(row)
+
+    monkeypatch.setattr("apimon_node.display.png", draw)
+    world = World().started(A=1)
+    world.run(2 * IMAGE_EVERY)
+    before = len(drawn)
+    world.counts(A=2)
+
+    assert world.node.frames(world.instant) != {}
+    assert len(drawn) == before
+    world.node.outbox(world.instant)
+    assert len(drawn) == before + 1
 
 
 def test_images_are_drawn_every_five_seconds_at_the_most_and_the_last_change_is_not_lost() -> None:
