@@ -333,6 +333,60 @@ def test_a_snapshot_from_a_clock_that_is_ahead_does_not_silence_the_others() -> 
     assert both.heard(TOPIC) == ["ahead", "main"]
 
 
+def test_a_clock_of_jiras_that_was_wrong_once_is_right_again_with_the_next_poll(one: Broker) -> None:
+    one.poll("main", OTHER, 60, time=NOON + 86_400)
+    one.said.clear()
+    one.poll("main", OTHER, 120)
+
+    assert [snapshot.parse(message.payload).at for _, message in one.said if message.topic == TOPIC] == [NOON + 120]
+    assert silent_for_an_hour(one, OTHER, 120)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "valid_for"), [(10**9, 10**9), (3600, 3600), (0, 10**9), (0, 2 * 3600), (0, None), (None, None)]
+)
+def test_times_that_no_poller_gives_do_not_stand_longer_than_until_the_next_poll(
+    one: Broker, ahead: int | None, valid_for: int | None
+) -> None:
+    at = None if ahead is None else NOON + 60 + ahead
+    until = None if at is None or valid_for is None else at + valid_for
+    one.put(snapshot.dump(Snapshot(TICKETS, at, until, "stranger")))
+    one.said.clear()
+    one.poll("main", TICKETS, 120)
+
+    assert one.heard(TOPIC) == ["main"]
+    assert silent_for_an_hour(one, TICKETS, 120)
+
+
+def silent_for_an_hour(broker: Broker, tickets: tuple[Ticket, ...], since: int) -> bool:
+    """Poll on, and return whether the topic is published again only by the half of each validity."""
+    broker.said.clear()
+    for second in range(since + INTERVAL, since + 3600, INTERVAL):
+        broker.poll("main", tickets, second)
+    return len(broker.heard(TOPIC)) <= 2
+
+
+@pytest.mark.parametrize("lag", [-30, -1, 1, 30])
+def test_clocks_that_differ_a_little_make_no_two_pollers_take_each_others_place(lag: int) -> None:
+    both = Broker("main", "spare")
+    for second in range(0, 3600, INTERVAL):
+        both.poll("main", TICKETS, second)
+        both.poll("spare", TICKETS, second + 1, time=NOON + second + 1 + lag)
+
+    assert len(both.heard(TOPIC)) <= 3
+
+
+def test_of_two_pollers_the_one_whose_snapshots_end_sooner_publishes_alone() -> None:
+    both = Broker("main", "long")
+    both.pollers["long"] = publication("long", "4h")
+    both.poll("long", TICKETS, 0)
+    for second in range(1, 3600, INTERVAL):
+        both.poll("main", TICKETS, second)
+        both.poll("long", TICKETS, second + 1)
+
+    assert both.heard(TOPIC) == ["long", *["main"] * 3]  # and then before each half of an hour
+
+
 @pytest.mark.parametrize(
     "payload", [b'{"counts":{"Open":7}}', b'{"tickets":[]}', b'{"counts":{"Open":1},"source":"by-hand"}', b""]
 )

@@ -17,6 +17,9 @@ from apimon_node.settings import BoardSettings, PollerSettings
 from apimon_node.tickets import snapshot
 from apimon_node.tickets.snapshot import Snapshot, Ticket
 
+CLOCK_SLACK_S = 60.0
+"""Seconds by which the clocks of a Jira's machines, and what pollers make of them, may differ without being wrong."""
+
 
 class Publication:
     """A board on its topics: tickets, summary and events."""
@@ -111,12 +114,22 @@ class Publication:
             return True
         if standing.at is not None and found.at < standing.at <= time:
             return False  # somebody has asked after us; a time to come is nobody's, and must not silence us
-        if standing.tickets != found.tickets:
+        if standing.tickets != found.tickets or self._outlasts(standing, time):
             return True
         if standing.at is None or standing.valid_until is None or standing.at == found.at:
             return False
         half = (standing.at + standing.valid_until) / 2
         return half <= (next_poll_at + self._lead if self._is_ours else time)
+
+    def _outlasts(self, standing: Snapshot, time: float) -> bool:
+        """Tell whether a snapshot has times beyond what we reckon: a clock was wrong, or somebody else made it.
+
+        Such an `at` makes nodes take tickets for overdue, such a `valid_until` keeps them from noticing that nobody
+        polls, for as long as the tickets stay the same. A lack of `valid_until` is for ever.
+        """
+        latest = time + CLOCK_SLACK_S
+        until = math.inf if standing.valid_until is None else standing.valid_until
+        return (standing.at or 0) > latest or until > latest + self._settings.valid_for
 
     def _summarise(self, tickets: Iterable[Ticket], time: float) -> list[Publish]:
         total = Counter(ticket.status for ticket in tickets)
