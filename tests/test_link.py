@@ -1,16 +1,19 @@
 """The link: against a real mosquitto, and against a broker that does what no real one will (paho's traps)."""
 
 import contextlib
+import math
 import select
 import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from parts import PATIENCE, Mosquitto, Observer, wait_until
 
 from apimon_node.errors import ConfigError
@@ -88,6 +91,8 @@ class Broken:
 HANG = b"\0hang"
 REFUSED_V5 = bytes([0x20, 3, 0, 132, 0])  # CONNACK of MQTT 5: unsupported protocol version
 REFUSED_BY_OLD = bytes([0x20, 2, 0, 1])  # CONNACK of a broker that knows 3.1.1 only
+WELCOME_V5 = bytes([0x20, 3, 0, 0, 0])
+SUBACK_V5 = bytes([0x90, 4, 0, 1, 0, 1])
 WELCOME_V311 = bytes([0x20, 2, 0, 0])
 SUBACK_V311 = bytes([0x90, 3, 0, 1, 1])
 
@@ -294,6 +299,41 @@ def test_it_wakes_for_nothing_while_nothing_happens(broker: Mosquitto) -> None:
             turns += 1
 
     assert turns == 1
+
+
+@pytest.mark.parametrize("seconds", [math.inf, 250e9])
+def test_a_wait_has_an_end_that_the_system_can_count_to(seconds: float) -> None:
+    """The year 9999 is 250e9 seconds away, and may stand in any payload. No keep-alive wakes who dials."""
+    ours, theirs = socket.socketpair()
+    with broken([HANG]) as broker, make(broker.port) as link, ours, theirs:
+        theirs.send(b".")
+
+        assert link.wait(time.monotonic() + seconds, ours) == []
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        pytest.param("9006000102ee0101", id="SUBACK with a property that is none"),
+        pytest.param("300800016103120161", id="PUBLISH with a property of another packet"),
+        pytest.param("3001ff", id="PUBLISH cut short"),
+        pytest.param("e0023f00", id="DISCONNECT with a reason that is none"),
+        pytest.param("30060001610302aa", id="PUBLISH with half of a property"),
+    ],
+)
+@pytest.mark.usefixtures("quick")
+def test_a_packet_that_is_wrong_costs_the_connection_at_most(packet: str) -> None:
+    replies = [WELCOME_V5, SUBACK_V5 + bytes.fromhex(packet)]
+    with broken(replies, [WELCOME_V5, SUBACK_V5, HANG]) as broker, make(broker.port) as link:
+        until(link, is_down)
+        until(link, is_up)
+
+
+def test_no_version_of_paho_that_raises_at_such_packets_is_allowed() -> None:
+    asked = [Requirement(text) for text in metadata.requires("apimon-node") or ()]
+    (paho,) = (requirement for requirement in asked if requirement.name == "paho-mqtt")
+
+    assert list(paho.specifier.filter(["2.0.0", "2.1.0", "2.2.0"])) == ["2.2.0"]
 
 
 def test_it_keeps_alive_what_is_silent(broker: Mosquitto) -> None:

@@ -10,6 +10,7 @@ import select
 import signal
 import sys
 import termios
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from parts import PATIENCE, Mosquitto, Observer, Program, node_config, wait_until
 from rich.console import Console, Group
 
+from apimon_node import wire
 from apimon_node.dashboard import overview as o
 from apimon_node.errors import ApimonError
 from apimon_node.instant import Instant
@@ -202,6 +204,17 @@ def test_events_are_lines_the_newest_first_and_no_more_than_fit(monkeypatch: pyt
     assert any(line.endswith("OPS-7  Open → Review  Printer [red]on fire[/red]") for line in lines)
     assert "--:--:--  OPS-6  gone from the board" in [line.rstrip() for line in lines]
     assert not any("OPS-8 " in line for line in lines)
+
+
+def test_an_event_of_a_year_that_a_time_zone_does_not_reach_has_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        event = o.Event(wire.parse_time("9999-12-31T23:59:59Z"), "ops", "closed", "OPS-1")
+        said = drawn(fleet()._replace(events=(event,)))
+    time.tzset()
+
+    assert "--:--:--  OPS-1  gone from the board" in said
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,9 @@ one id take each other's place, and with MQTT 3.1.1 the broker does not say so.
 CLOSE_TIMEOUT = 1.0
 """Seconds that the last messages may take: the whole process has 2 (MQTT contract)."""
 
+LONGEST_SLEEP_S = 3600.0
+"""Seconds that one wait may take: deadlines can come from a payload, up to the year 9999, and select() has an end."""
+
 IN_FLIGHT = 20
 """Messages without their PUBACK. More wait in our queue, where the latest of a topic wins."""
 
@@ -99,7 +102,7 @@ class Link:
             self._drop_oldest()
 
     def wait(self, until: float, *others: Waitable) -> list[Event]:
-        """Sleep until a monotonic time, something from the broker, or one of `others` that is readable."""
+        """Sleep until a monotonic time, an hour at most, something from the broker, or a readable one of `others`."""
         self._dial()
         self._flush()
         readable, writable = self._select(until, others)
@@ -196,8 +199,8 @@ class Link:
         sock = self._connection.socket() if self._connection else None
         reads = [self._background, *others, *([sock] if sock else [])]
         writes = [sock] if sock and self._connection and self._connection.wants_write() else []
-        timeout = max(0.0, min(until, self._deadline()) - time.monotonic())
-        readable, writable, _ = select.select(reads, writes, [], None if timeout == math.inf else timeout)
+        timeout = min(max(0.0, min(until, self._deadline()) - time.monotonic()), LONGEST_SLEEP_S)
+        readable, writable, _ = select.select(reads, writes, [], timeout)
         return sock in readable, sock in writable
 
     def _deadline(self) -> float:

@@ -17,6 +17,8 @@ from apimon_node.watch.strips import BAD, GOOD, ODD, QUIET, Canvas, draw_strip
 EVENTS, EVENTS_IN_SHORT = 8, 3
 """Of the last events, how many are shown."""
 
+UNKNOWN_TIME = "--:--:--"
+
 WRONG_SHARE = 3
 """Where lines are scarce, what is wrong takes at most one of so many."""
 
@@ -201,15 +203,24 @@ def _news(overview: Overview, canvas: Canvas) -> Iterator[Text]:
 
 def _event(event: Event) -> Text:
     """Draw a line for what happened to a ticket."""
-    at = "--:--:--" if event.at is None else f"{datetime.fromtimestamp(event.at).astimezone():%H:%M:%S}"
     what = {
         "created": f"created: {event.status or '?'}",
         "status_changed": f"{event.before or '?'} → {event.status or '?'}",
         "overdue": f"overdue: {event.status or '?'}",
         "closed": "gone from the board",
     }.get(event.type, event.type)
-    line = Text(f"{at}  ", QUIET, no_wrap=True, overflow="ellipsis")
+    line = Text(f"{_time_of_day(event.at)}  ", QUIET, no_wrap=True, overflow="ellipsis")
     return line.append(f"{event.key}  ", "bold").append(what, "default").append(f"  {event.summary or ''}", QUIET)
+
+
+def _time_of_day(at: float | None) -> str:
+    """Return HH:MM:SS here of seconds since 1970, dashes where there are none: not all zones reach the year 9999."""
+    if at is None:
+        return UNKNOWN_TIME
+    try:
+        return f"{datetime.fromtimestamp(at).astimezone():%H:%M:%S}"
+    except (ValueError, OverflowError):
+        return UNKNOWN_TIME
 
 
 def _ago(seconds: float) -> str:
