@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> None:
     from apimon_node.app import run_node  # noqa: PLC0415 - `check` needs no broker
 
-    settings = _settings(args)
+    settings = _logged_settings(args)
     if not settings.strips:
         raise ConfigError("strips: is missing: a node needs a strip to light")
     run_node(settings)
@@ -60,7 +60,7 @@ def _run(args: argparse.Namespace) -> None:
 def _poll(args: argparse.Namespace) -> None:
     from apimon_node.poller.app import run_poller  # noqa: PLC0415 - as above
 
-    settings = _settings(args)
+    settings = _logged_settings(args)
     if settings.poller is None:
         raise ConfigError("poller: is missing: a poller needs a Jira to ask")
     run_poller(settings)
@@ -69,7 +69,9 @@ def _poll(args: argparse.Namespace) -> None:
 def _check(args: argparse.Namespace) -> None:
     from apimon_node.explain import explain  # noqa: PLC0415 - as above
 
-    for line in explain(_settings(args)):
+    settings = _settings(args)
+    print(f"config    {settings.file}")
+    for line in explain(settings):
         print(line)
 
 
@@ -99,12 +101,14 @@ def _publish(args: argparse.Namespace) -> None:
 
 
 def _doctor(args: argparse.Namespace) -> None:
-    from apimon_node.checks import Level, line  # noqa: PLC0415 - as above
+    from apimon_node.checks import Finding, Level, line  # noqa: PLC0415 - as above
     from apimon_node.doctor import examine  # noqa: PLC0415 - as above
     from apimon_node.picture.wording import quantity  # noqa: PLC0415 - as above
 
+    settings = _settings(args)
+    print(line(Finding("config", Level.OK, settings.file)), flush=True)
     problems = 0
-    for finding in examine(_settings(args)):
+    for finding in examine(settings):
         print(line(finding), flush=True)
         problems += finding.level is Level.PROBLEM
     if problems:
@@ -172,7 +176,7 @@ def _view(args: argparse.Namespace) -> None:
     extras.need("view", "starlette", "uvicorn")
     from apimon_node.view.app import run_view  # noqa: PLC0415 - it needs what the line above looks for
 
-    run_view(_settings(args), address.parse(args.listen), args.name, lambda url: print(url, flush=True))
+    run_view(_logged_settings(args), address.parse(args.listen), args.name, lambda url: print(url, flush=True))
 
 
 def _demo(args: argparse.Namespace) -> None:
@@ -183,6 +187,13 @@ def _demo(args: argparse.Namespace) -> None:
 
 def _settings(args: argparse.Namespace) -> Settings:
     return _load(args.config)._replace(log_level=LogLevel(args.log_level))
+
+
+def _logged_settings(args: argparse.Namespace) -> Settings:
+    """Return the settings of a program that runs for long; its log says where they came from."""
+    settings = _settings(args)
+    logs.log.info("configuration: %s", settings.file)
+    return settings
 
 
 def _load(path: Path | None) -> Settings:

@@ -1,5 +1,8 @@
 """config.yaml → settings: the schema, and the checks of what belongs together. The file itself explains each key."""
 
+import os
+import pwd
+import stat
 from collections.abc import Callable
 from datetime import time, tzinfo
 from pathlib import Path
@@ -68,7 +71,7 @@ from apimon_node.values import (
 )
 
 PATHS = (Path("config.yaml"), Path("/etc/apimon/config.yaml"))
-"""Where the configuration is looked for."""
+"""Where the configuration is looked for: the first that exists is read."""
 
 TLS_PORT = 8883
 """Where brokers listen for TLS (IANA: secure-mqtt)."""
@@ -77,16 +80,68 @@ HARDWARE_ORDER = "GRB"
 """How most WS2812 take their colours."""
 
 
-def load(path: Path | None) -> tuple[Settings, list[str]]:
-    """Read the configuration; give what should be known of it too. Raises ConfigError with a line for every problem."""
-    path = path or next((path for path in PATHS if path.exists()), None)
-    if path is None:
+def load(named: Path | None) -> tuple[Settings, list[str]]:
+    """Return the settings of a file, and what should be known of it; without a name that of the first of PATHS.
+
+    Raise ConfigError with a line for every problem.
+    """
+    found = [named] if named else [path for path in PATHS if os.path.lexists(path)]
+    if not found:
         raise ConfigError(f"no configuration: expected {' or '.join(map(str, PATHS))}, or --config FILE")
+    path, *others = found
+    name = str(named or _shown(path))
     try:
-        text = path.read_text(encoding="utf-8")
+        text = _read(path, careful=named is None and os.geteuid() == 0)
     except (OSError, UnicodeDecodeError) as err:
-        raise ConfigError(f"{path}: cannot be read: {getattr(err, 'strerror', None) or 'it is not UTF-8'}") from None
-    return parse(text, str(path), path.parent)
+        raise ConfigError(f"{name}: cannot be read: {getattr(err, 'strerror', None) or 'it is not UTF-8'}") from None
+    settings, warnings = parse(text, name, path.parent)
+    for other in others:
+        if os.path.realpath(other) != os.path.realpath(path):
+            warnings.insert(0, f"{name}: was read, and {other} was not: name the one that you mean with --config")
+    return settings._replace(file=_shown(path)), warnings
+
+
+def _read(path: Path, *, careful: bool) -> str:
+    """Return the text of a file; if `careful`, raise ConfigError where a stranger decides what it says.
+
+    Root's secrets go to the broker and the Jira that a configuration names, so root must not believe whatever lies in
+    the folder of somebody else: the same rule as git's safe.directory. The folder counts too, since names of secrets
+    are relative to it and its owner may exchange what is in it, and so does the owner of a link. They are looked at
+    before the file is opened, which keeps us from a stranger's pipe, and the file itself once it is open, so that
+    nobody can exchange it in between.
+    """
+    if careful:
+        _refuse_stranger(path, "its folder", path.parent.stat())
+        _refuse_stranger(path, "it", path.lstat())
+    with path.open(encoding="utf-8") as file:
+        if careful:
+            _refuse_stranger(path, "what it links to" if path.is_symlink() else "it", os.fstat(file.fileno()))
+        return file.read()
+
+
+def _refuse_stranger(path: Path, what: str, status: os.stat_result) -> None:
+    """Raise ConfigError if others than root and the user who called sudo own a file or folder, or all may write it."""
+    mode, owner = status.st_mode, str(status.st_uid)
+    kept = stat.S_ISLNK(mode) or (stat.S_ISDIR(mode) and mode & stat.S_ISVTX)  # as /tmp: only owners exchange files
+    if owner not in ("0", os.environ.get("SUDO_UID")):
+        reason = f"belongs to {_user(status.st_uid)}, and neither to root nor to the user who called sudo"
+    elif mode & stat.S_IWOTH and not kept:
+        reason = "can be written by everybody"
+    else:
+        return
+    raise ConfigError(f"{_shown(path)}: {what} {reason}: if you trust it, name the file: --config {path}")
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
+
+
+def _shown(path: Path) -> str:
+    """Return the whole name of a file, fit for a terminal: strangers can name folders as they like."""
+    return "".join(character if character.isprintable() else "?" for character in str(path.absolute()))
 
 
 def parse(text: str, file: str = "config.yaml", folder: Path = Path()) -> tuple[Settings, list[str]]:

@@ -244,7 +244,10 @@ class HomeAssistantSettings(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """All of config.yaml, and of the command line. `node` and `poller` are None where the file has no such part."""
+    """All of config.yaml, and of the command line. `node` and `poller` are None where the file has no such part.
+
+    `file` is the whole name of the file, for people to read; empty where there is none.
+    """
 
     mqtt: MqttSettings
     node: NodeSettings | None
@@ -256,3 +259,4 @@ class Settings(NamedTuple):
     ws281x: Ws281xSettings = Ws281xSettings()
     home_assistant: HomeAssistantSettings = HomeAssistantSettings()
     log_level: LogLevel = LogLevel.INFO
+    file: str = ""

@@ -446,6 +446,10 @@ def of_configuration() -> Iterator[str]:
     yield from said(*(partial(config.parse, text, "/etc/apimon/config.yaml") for text in WRONG))
     yield from said(partial(config.load, Path("/nonexistent")), partial(cli._counts, ["Open"]))
     yield from said(
+        partial(config._refuse_stranger, Path("config.yaml"), "it", os.stat_result([0o100644, 0, 0, 1, 2, *[0] * 5])),
+        partial(config._refuse_stranger, Path("config.yaml"), "it", os.stat_result([0o100646, 0, 0, 1, 0, *[0] * 5])),
+    )
+    yield from said(
         partial(extras.need, "jira", "no_such_module"),
         partial(credentials.read, "mqtt-password", Path("/nonexistent/mqtt-password")),
     )

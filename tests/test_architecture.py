@@ -123,7 +123,7 @@ credentials      | errors                                                     | 
 values           | picture.looks poller.jql                                   | datetime webcolors zoneinfo
 reading          | errors values                                              | pathlib yaml
 rules            | settings explain reading picture.painting strip.child strip.drivers |
-config           | errors settings values reading rules picture.* strip.child strip.drivers tickets.snapshot | datetime pathlib
+config           | errors settings values reading rules picture.* strip.child strip.drivers tickets.snapshot | datetime os pathlib pwd stat
 service          | errors                                                     | os signal socket sys time
 checks           | settings strip.encoding                                    |
 machine          | checks                                                     | grp importlib os pathlib pwd stat

@@ -49,7 +49,7 @@ def test_check_tells_what_the_configuration_means(capsys: pytest.CaptureFixture[
     assert main(["check", "--config", SHIPPED]) == 0
 
     output = capsys.readouterr()
-    assert output.out.startswith("broker    localhost:1883, MQTT auto, topics below apimon/\n")
+    assert output.out.startswith(f"config    {SHIPPED}\nbroker    localhost:1883, MQTT auto, topics below apimon/\n")
     assert output.err == ""
 
 
@@ -91,7 +91,7 @@ def test_the_configuration_beside_one_is_the_default(
     monkeypatch.chdir(tmp_path)
 
     assert main(["check"]) == 0
-    assert capsys.readouterr().out.startswith("broker    here:1883")
+    assert capsys.readouterr().out.startswith(f"config    {tmp_path}/config.yaml\nbroker    here:1883")
 
 
 @pytest.mark.parametrize(
@@ -111,13 +111,15 @@ def test_a_program_without_its_part_of_the_configuration_does_not_start(
     ("command", "program"), [("run", "apimon_node.app.run_node"), ("poll", "apimon_node.poller.app.run_poller")]
 )
 def test_a_program_starts_with_the_settings_of_the_file(
-    monkeypatch: pytest.MonkeyPatch, command: str, program: str
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, command: str, program: str
 ) -> None:
     started: list[Settings] = []
     monkeypatch.setattr(program, started.append)
+    caplog.set_level(logging.INFO, "apimon_node")
 
     assert main([command, "--config", SHIPPED]) == 0
     assert started == [config.load(Path(SHIPPED))[0]]
+    assert caplog.messages == [f"configuration: {SHIPPED}"]
 
 
 @pytest.mark.parametrize(("argv", "seconds"), [(["demo"], None), (["demo", "--seconds", "2.5"], 2.5)])
@@ -341,7 +343,7 @@ def test_a_bug_ends_with_70_and_its_traceback(
     monkeypatch.setattr(app, "run_node", run_node)
 
     assert main(["run", "--config", SHIPPED]) == 70
-    (record,) = caplog.records
+    record = caplog.records[-1]
     assert record.levelno == logging.CRITICAL
     assert "this is a bug in apimon-node" in caplog.text
     assert "KeyError: 'not thought of'" in caplog.text
@@ -390,7 +392,9 @@ def test_the_package_runs_as_a_module_and_logs_to_standard_error() -> None:
 
     assert process.returncode == 70
     assert process.stdout == ""
-    assert process.stderr.startswith("INFO hello\nCRITICAL this is a bug in apimon-node:\nTraceback")
+    assert process.stderr.startswith(
+        f"INFO configuration: {SHIPPED}\nINFO hello\nCRITICAL this is a bug in apimon-node:\nTraceback"
+    )
     assert process.stderr.endswith("ZeroDivisionError: division by zero\n")
 
 
@@ -401,7 +405,7 @@ def test_python_m_apimon_node_is_the_command() -> None:
     )  # fmt: skip
 
     assert (process.returncode, process.stderr) == (0, "")
-    assert process.stdout.startswith("broker ")
+    assert process.stdout.startswith("config ")
 
 
 def test_log_lines_go_to_whatever_standard_error_is_at_the_moment(

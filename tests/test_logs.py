@@ -288,7 +288,7 @@ def test_a_node_in_the_journal_tells_each_transition_once_with_its_fields(
     journal.listen()
     config = node_config(tmp_path, broker.port)
     with Program(tmp_path, "run", "--config", config, before=journal.before) as program:
-        wait_until(lambda: journal.messages(PRIORITY="6"), "the connection")
+        wait_until(lambda: len(journal.messages(PRIORITY="6")) == 2, "its configuration, and the connection")
         observer.publish(TICKETS, b"rub\nbish", retain=False)
         wait_until(lambda: journal.messages(APIMON_FAULT="payload"), "the fault")
         observer.publish(TICKETS, b"rub\nbish", retain=False)
