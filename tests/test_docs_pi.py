@@ -18,6 +18,7 @@ from apimon_node.app import link_to_broker
 from apimon_node.checks import Finding, Level, check_strips
 from apimon_node.demo.broker import free_port
 from apimon_node.explain import explain
+from apimon_node.install import places
 from apimon_node.install.plan import plan, release, started
 from apimon_node.install.switch import Release, switch
 from apimon_node.instant import Instant
@@ -54,18 +55,35 @@ def typed(page: str) -> Iterator[list[str]]:
                     words = []
 
 
+def arguments_of(words: list[str]) -> list[str]:
+    """Give the arguments of apimon-node, if that is what a command starts."""
+    for at, word in enumerate(words):
+        if word.split("/")[-1] == "apimon-node" and not {"systemctl", "journalctl"} & {*words}:
+            return words[at + 1 :]
+    return []
+
+
 def ours(page: str) -> Iterator[list[str]]:
     """Give the arguments of each apimon-node that a page lets people type."""
-    for words in typed(page):
-        for at, word in enumerate(words):
-            if word.split("/")[-1] == "apimon-node" and not {"systemctl", "journalctl"} & {*words}:
-                yield words[at + 1 :]
-                break
+    yield from filter(None, map(arguments_of, typed(page)))
 
 
 @pytest.mark.parametrize("command", sorted({shlex.join(arguments) for page in PAGES for arguments in ours(page)}))
 def test_every_command_of_the_pages_is_one(command: str) -> None:
     assert cli._parser().parse_args(shlex.split(command)).run
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_tutorials_and_whoever_types_sudo_name_the_configuration(page: str) -> None:
+    tutorial = "tutorial" in page or "from-apimon" in page
+    lines = [words for words in typed(page) if tutorial or "sudo" in words]
+    unnamed = [
+        arguments
+        for arguments in map(arguments_of, lines)
+        if arguments and getattr(cli._parser().parse_args(arguments), "config", "no such option") is None
+    ]
+
+    assert unnamed == []
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -182,6 +200,7 @@ def test_check_and_doctor_say_what_the_tutorial_shows() -> None:
     problem = nobody_publishes()
     (strip,) = check_strips(settings, machine)
     lines = [
+        Finding("config", Level.OK, places.CONFIG),
         Finding("machine", Level.OK, f"{machine.model}, seen as user {machine.user}"),
         strip,
         Finding("broker", Level.OK, "localhost:1883 lets us in, by MQTT 5"),
