@@ -53,9 +53,20 @@ def examine(settings: Settings) -> Iterator[Finding]:
         machine = look(files(settings))
         yield Finding("machine", Level.OK, f"{machine.model or machine.pi}, seen as user {machine.user}")
         yield from check_strips(settings, machine)
+    yield from _check_files(settings)
     yield from _check_broker(settings)
     if settings.poller is not None:
         yield from _check_jira(settings.poller, settings.boards)
+
+
+def _check_files(settings: Settings) -> Iterator[Finding]:
+    """Warn of secrets that are none, whoever may reach their folder: ssh looks at modes alone, too."""
+    tls, poller = settings.mqtt.tls, settings.poller
+    for file in (settings.mqtt.password_file, tls and tls.key_file, poller and poller.jira.auth.secret_file):
+        if file and (verbs := credentials.exposed(file)):
+            folder = f", chmod o-w {file.parent}" if "replace" in verbs else ""
+            mend = f"let it belong to the user of apimon-node, chmod 600 {file}{folder}"
+            yield Finding("secrets", Level.WARNING, f"everybody can {verbs} {file}", mend)
 
 
 # The broker, and what it has kept

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -438,6 +439,9 @@ def of_doctor() -> Iterator[str]:
     found += [doctor._check_board(board, payload, settings) for board in ("ops", "web") for payload in tickets]
     secret = settings.poller.jira
     named = secret._replace(auth=secret.auth._replace(secret_file=Path("/dev/null")))
+    with tempfile.NamedTemporaryFile() as file:
+        Path(file.name).chmod(0o644)
+        found += doctor._check_files(settings._replace(mqtt=settings.mqtt._replace(password_file=Path(file.name))))
     found += [finding for jira in (secret, named) if (finding := doctor._check_secret(jira))]
     yield from (f"{finding.text} → {finding.mend}" for finding in found)
 

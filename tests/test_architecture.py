@@ -119,7 +119,7 @@ mqtt.websocket   |                                                            | 
 mqtt.transport   | errors settings mqtt.refusals mqtt.websocket               | pathlib socket ssl time
 mqtt.connection  | errors settings mqtt.messages mqtt.refusals mqtt.transport | select time paho
 mqtt.link        | background backoff settings mqtt.messages mqtt.refusals mqtt.connection | select time random
-credentials      | errors                                                     | os pathlib
+credentials      | errors                                                     | os pathlib stat
 values           | picture.looks poller.jql                                   | datetime webcolors zoneinfo
 reading          | errors values                                              | pathlib yaml
 rules            | settings explain reading picture.painting strip.child strip.drivers |

@@ -51,6 +51,48 @@ def ready(observer: Observer) -> bool:
     return bool(observer.json(STATUS).get("boards", {}).get("ops", {}).get("tickets"))
 
 
+# --- secrets ---
+
+
+@pytest.mark.parametrize(
+    ("file", "folder", "verbs", "more"),
+    [
+        (0o644, 0o755, "read", ""),
+        (0o666, 0o1777, "read and write", ""),
+        (0o600, 0o777, "replace", ", chmod o-w {0}"),
+        (0o666, 0o777, "read and write and replace", ", chmod o-w {0}"),
+        (0o600, 0o755, "", ""),
+        (0o640, 0o775, "", ""),
+        (0o600, 0o1777, "", ""),
+    ],
+)
+@pytest.mark.parametrize("key", ["password_file: {}", "tls: {{cert_file: c, key_file: {}}}", "jira"])
+def test_secrets_that_everybody_can_get_at_are_told(
+    tmp_path: Path, key: str, file: int, folder: int, verbs: str, more: str
+) -> None:
+    secret = tmp_path / "folder/secret"
+    secret.parent.mkdir()
+    secret.touch()
+    secret.chmod(file)
+    secret.parent.chmod(folder)
+    mqtt = "" if key == "jira" else ", " + key.format(secret)
+    text = POLLER.format(port=1, jira="https://jira", auth=f"{{type: pat, token_file: {secret}}}", jql="x")
+    lines = told(text if key == "jira" else f"mqtt: {{host: 127.0.0.1, port: 1{mqtt}}}")
+    expected = (
+        f"warning  secrets     everybody can {verbs} {secret} → let it belong to the user of apimon-node, chmod 600 "
+    )
+
+    found = [line for line in lines if "everybody can" in line]
+    assert found == ([f"{expected}{secret}{more.format(secret.parent)}"] if verbs else [])
+
+
+@pytest.mark.parametrize("file", ["/dev/null", "/nonexistent/secret"])
+def test_what_is_no_file_is_no_open_secret(file: str) -> None:
+    assert not any(
+        "everybody can" in line for line in told(f"mqtt: {{host: 127.0.0.1, port: 1, password_file: {file}}}")
+    )
+
+
 # --- broker, node, boards ---
 
 
@@ -377,6 +419,7 @@ def test_a_secret_that_is_not_there_is_told_before_jira_is_asked(
             " → put it there, for the user of apimon-node to read"
         )
     ]
+    file.touch(0o600)
     file.write_text("\n")
     assert of_jira(jira, f"{{type: basic, user: me, password_file: {file}}}") == [
         f"PROBLEM  jira        there is no password to sign in with → write it into {file}"
