@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from apimon_node.errors import JiraError, JiraState
-from apimon_node.poller.oauth2 import HOUR, Token, token
+from apimon_node.poller.oauth2 import HOUR, YEAR, Token, token
 from apimon_node.settings import AuthSettings, AuthType, ClientAuth
 
 AUTH = AuthSettings(AuthType.OAUTH2, client_id="apimon", token_url="https://id.example.com/token")
@@ -41,6 +41,7 @@ def test_a_token_does_not_show_itself() -> None:
     [
         ({"expires_in": None}, HOUR),
         ({"expires_in": 0.5}, 0.5),
+        ({"expires_in": 10**400}, YEAR),
         ({"expires_in": "3599"}, 3599),
         ({"token_type": "bearer"}, 600),
         ({"token_type": "BEARER", "scope": "READ", "refresh_token": "SECRET"}, 600),

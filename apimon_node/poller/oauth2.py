@@ -17,6 +17,9 @@ TOKEN_SERVER = Server("the token server", "poller.jira.auth.token_url")
 HOUR = 3600.0
 """Seconds that a token lives whose server does not tell (RFC 6749, section 5.1, only recommends it): the usual."""
 
+YEAR = 366 * 24 * HOUR
+"""Seconds after which a token is replaced, however long its server says that it lives: a float has an end."""
+
 OK, UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 200, 401, 403, 404
 
 SERVER = f"{TOKEN_SERVER.name} ({TOKEN_SERVER.key})"
@@ -91,9 +94,9 @@ def _life(seconds: object) -> float:
         return HOUR
     if isinstance(seconds, str) and seconds.isdecimal():
         seconds = float(seconds)
-    if type(seconds) not in (int, float) or not 0 < seconds < math.inf:  # type: ignore[operator]
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
         raise _strange(NO_LIFE)
-    return float(seconds)  # type: ignore[arg-type]
+    return float(min(seconds, YEAR))
 
 
 def _refusal(status: int, said: Mapping[str, Any], auth: AuthSettings, retry_after: float) -> JiraError:
