@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple, Self
 
 import pytest
-from parts import wait_until
+from parts import PATIENCE, wait_until
 
 from apimon_node.demo import broker as demo_broker
 
@@ -74,7 +74,7 @@ class Broker:
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:
             os.killpg(self._process.pid, number)
-            self._process.wait(30)
+            self._process.wait(PATIENCE)
             self._process = None
 
     @property

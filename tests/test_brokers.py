@@ -94,7 +94,7 @@ class World(NamedTuple):
                     time.sleep(0.01)
                 return False
 
-        wait_until(complete, f"all of {kind.keeps}", 2 * PATIENCE)
+        wait_until(complete, f"all of {kind.keeps}")
 
 
 @pytest.fixture(scope="module")
@@ -317,7 +317,7 @@ def test_a_wrong_password_is_told_and_the_right_one_is_taken_without_a_restart(
         with world.program(kind, mqtt=f", username: hall, password_file: {password}") as program:
             wait_until(lambda: "check mqtt.username" in program.err, "the refusal")
             password.write_text("right-secret\n")
-            wait_until(lambda: f"by MQTT {broker.speaks}" in program.err, "the connection", 2 * PATIENCE)
+            wait_until(lambda: f"by MQTT {broker.speaks}" in program.err, "the connection")
 
     assert "-secret" not in program.err
 

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
+from parts import PATIENCE
 from searching import (
     ACCOUNT,
     FIELDS,
@@ -185,7 +186,7 @@ def test_threads_that_search_at_once_find_out_once_what_they_ask(site: Site, *, 
     ):
 
         def search(nth: int) -> list[str]:
-            together.wait(10)
+            together.wait(PATIENCE)
             fields = client.search(f"{JQL} AND status = {('Open', 'Review')[nth % 2]}", FIELDS, "changelog").issues
             client.catalogue()
             return [issue["key"] for issue in fields]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from parts import PATIENCE
 from raw import RawServer
 from searching import (
     ACCOUNT,
@@ -260,7 +261,7 @@ def test_threads_whose_token_is_refused_get_one_new_one_between_them(guarded: Ji
     together = threading.Barrier(6)
 
     def search() -> bool:
-        together.wait(10)
+        together.wait(PATIENCE)
         return nine(client)
 
     with ThreadPoolExecutor(6) as threads:
