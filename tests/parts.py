@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from ports import free_port
 
 from apimon_node.demo import broker as demo_broker
 
@@ -42,7 +43,7 @@ class Mosquitto:
         self._folder = folder
         self._more = more
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = demo_broker.free_port()
+        self.port = free_port()
 
     def start(self) -> None:
         mosquitto = demo_broker.find_mosquitto()

@@ -13,9 +13,9 @@ import pytest
 from access import HALL, LAB, MAIN, TESTER, install, password, settings
 from brokers import MOSQUITTOS, Account, Mosquitto20, Mosquitto21, write_passwords
 from parts import Observer, Program, wait_until
+from ports import free_port
 
 from apimon_node.acl import access_list
-from apimon_node.demo.broker import free_port
 from apimon_node.demo.jira import Account as JiraAccount
 from apimon_node.demo.jira import JiraServer
 from apimon_node.demo.site import Site
