@@ -6,6 +6,8 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
+from parts import PATIENCE
+
 from apimon_node.demo.jira import Account, JiraServer
 from apimon_node.demo.site import Site
 
@@ -31,7 +33,7 @@ def send(
 ) -> tuple[int, http.client.HTTPMessage, str]:
     """Send a request to a URL. Gives the status, the headers and the body."""
     host, _, path = url.removeprefix("http://").partition("/")
-    connection = http.client.HTTPConnection(host, timeout=10)
+    connection = http.client.HTTPConnection(host, timeout=PATIENCE)
     try:
         connection.request(method, f"/{path}", body, headers or {})
         answer = connection.getresponse()

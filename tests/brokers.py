@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple, Self
 
 import pytest
-from parts import wait_until
+from parts import PATIENCE, wait_until
+from ports import free_port
 
 from apimon_node.demo import broker as demo_broker
 
@@ -40,7 +41,7 @@ class Broker:
         self.folder = folder
         self.account = account
         self.memory = memory
-        self.port = demo_broker.free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @staticmethod
@@ -74,7 +75,7 @@ class Broker:
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:
             os.killpg(self._process.pid, number)
-            self._process.wait(30)
+            self._process.wait(PATIENCE)
             self._process = None
 
     @property
@@ -176,7 +177,7 @@ class RabbitMq(Broker):
     def __init__(self, folder: Path, *, account: Account | None = None, memory: bool = False) -> None:
         super().__init__(folder, account=account, memory=memory)
         self._names: subprocess.Popen[bytes] | None = None
-        self._names_port, self._cluster_port = demo_broker.free_port(), demo_broker.free_port()
+        self._names_port, self._cluster_port = free_port(), free_port()
 
     @staticmethod
     def missing() -> str | None:

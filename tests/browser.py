@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
-from parts import wait_until
+from parts import PATIENCE, wait_until
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from apimon_node import wire
@@ -27,9 +27,6 @@ ARGUMENTS = [
     "--no-proxy-server",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
-
-PATIENCE = 20_000
-"""Milliseconds that a test waits for what must come."""
 
 
 @contextlib.contextmanager
@@ -51,7 +48,7 @@ class Watched:
     def __init__(self, browser: Browser, **options: Any) -> None:
         """`options` are those of a context: viewport, color_scheme, reduced_motion, forced_colors."""
         self._context = browser.new_context(**options)
-        self._context.set_default_timeout(PATIENCE)
+        self._context.set_default_timeout(PATIENCE * 1000)
         self.page: Page = self._context.new_page()
         self.complaints: list[str] = []
         self.page.on("console", self._note)
@@ -111,7 +108,7 @@ class Served:
         return int(status.split()[1]), {name.lower(): value for name, value in headers.items()}, body
 
     def raw(self, request: str, *, whole: bool = True) -> str:
-        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE / 1000) as sock:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as sock:
             sock.sendall(request.replace("\n", "\r\n").encode())
             data = b""
             while (whole or b"\r\n\r\n" not in data) and (chunk := sock.recv(65536)):
@@ -133,7 +130,7 @@ class Listener:
     """A reader of the feed over real HTTP; it reads only when it is asked to."""
 
     def __init__(self, port: int) -> None:
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE / 1000)
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         self.sock.sendall(f"GET /feed HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
         self._file = self.sock.makefile("rb")
         self.status = self._file.readline().decode()

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
+from parts import PATIENCE
+
 from apimon_node.errors import StripError
 from apimon_node.strip.driver import Driver, PromptDriver, Shown
 
@@ -36,7 +38,7 @@ class Hosted(PromptDriver):
 
     def end(self) -> None:
         self._ours.close()
-        self._process.join(10)
+        self._process.join(PATIENCE)
 
     def _call(self, name: str, *args: object) -> Any:
         self._ours.send((name, args))

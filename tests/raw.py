@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Self
 
-PATIENCE = 30.0  # seconds that one may take to say something
+from parts import PATIENCE
 
 
 class RawServer:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from apimon_node.demo.jira import Account, Answer, JiraServer, OAuthApp
+from apimon_node.demo.jira import Account, Answer, Drip, Fault, Hang, JiraServer, OAuthApp
 from apimon_node.demo.site import Site
 from apimon_node.errors import JiraError
 from apimon_node.poller.client import JiraClient
@@ -21,6 +21,15 @@ JQL = "project = OPS AND statusCategory != Done"
 FIELDS = ("status", "priority", "created", "summary", "assignee", "labels")
 NOON = 1_795_435_200.0  # 2026-11-23T12:00:00Z
 NOON_DATE = "Mon, 23 Nov 2026 12:00:00 GMT"
+
+
+SHORT = 2.0
+"""Seconds for an answer where a test waits for them to be over."""
+
+
+def time_for(fault: Fault) -> float:
+    """Return the seconds that an answer may take: few where none comes, many where one comes on a busy machine too."""
+    return SHORT if isinstance(fault, Hang | Drip) else 20.0
 
 
 class Clock:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from parts import PATIENCE
 
 import apimon_node
 from apimon_node.errors import ApimonError
@@ -460,7 +461,7 @@ def test_an_import_does_not_load_what_a_small_machine_does_without(module: str, 
         f"import apimon_node.{module}\n"
         "print(*{name.partition('.')[0] for name in set(sys.modules) - before})"
     )
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE)
 
     assert "apimon_node" in loaded.stdout.split()
     assert absent.isdisjoint(loaded.stdout.split())

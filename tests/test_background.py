@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from parts import PATIENCE
 
 from apimon_node.background import Background
 
@@ -37,14 +38,14 @@ def background() -> Iterator[Background[int]]:
 
 
 def wait(background: Background[int]) -> None:
-    assert select.select([background], [], [], 20)[0] == [background]
+    assert select.select([background], [], [], PATIENCE)[0] == [background]
 
 
 def join() -> None:
     """Wait for the thread of a call that was let go."""
     for thread in threading.enumerate():
         if thread.name == NAME:
-            thread.join(20)
+            thread.join(PATIENCE)
 
 
 def test_the_outcome_of_a_call_wakes_a_select(background: Background[int]) -> None:
@@ -64,7 +65,7 @@ def test_before_any_call_there_is_nothing_to_take(background: Background[int]) -
 
 def test_a_call_that_waits_holds_nobody_up_and_is_not_over(background: Background[int]) -> None:
     may_end = threading.Event()
-    background.start(lambda: int(may_end.wait(20)))
+    background.start(lambda: int(may_end.wait(PATIENCE)))
 
     assert background.busy
     assert not background.over
@@ -75,7 +76,7 @@ def test_a_call_that_waits_holds_nobody_up_and_is_not_over(background: Backgroun
 
 def test_the_outcome_is_waited_for(background: Background[int]) -> None:
     may_end = threading.Event()
-    background.start(lambda: int(may_end.wait(20)))
+    background.start(lambda: int(may_end.wait(PATIENCE)))
     threading.Thread(target=may_end.set).start()
 
     assert background.outcome() == 1
@@ -129,7 +130,7 @@ def test_a_bug_ends_the_process_with_both_tracebacks() -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -146,7 +147,7 @@ def test_a_call_that_never_returns_does_not_hold_up_the_end_of_the_process() -> 
         ],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -156,7 +157,7 @@ def test_a_call_that_never_returns_does_not_hold_up_the_end_of_the_process() -> 
 def test_a_call_that_was_let_go_ends_in_silence_and_leaves_nothing_open() -> None:
     background: Background[int] = Background(NAME)
     may_end = threading.Event()
-    background.start(lambda: int(may_end.wait(20)))
+    background.start(lambda: int(may_end.wait(PATIENCE)))
     background.close()
     may_end.set()
     join()

@@ -13,9 +13,9 @@ import pytest
 from access import HALL, LAB, MAIN, TESTER, install, password, settings
 from brokers import MOSQUITTOS, Account, Mosquitto20, Mosquitto21, write_passwords
 from parts import Observer, Program, wait_until
+from ports import free_port
 
 from apimon_node.acl import access_list
-from apimon_node.demo.broker import free_port
 from apimon_node.demo.jira import Account as JiraAccount
 from apimon_node.demo.jira import JiraServer
 from apimon_node.demo.site import Site
@@ -72,15 +72,21 @@ class Line:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = server.accept()
-                far = socket.create_connection(("127.0.0.1", self._target))
+                try:
+                    far = socket.create_connection(("127.0.0.1", self._target))
+                except OSError:  # the target is down; the line is not
+                    near.close()
+                    continue
                 self._ends += [near, far]
                 for source, target in ((near, far), (far, near)):
                     threading.Thread(target=self._pump, args=(source, target), daemon=True).start()
 
     def _pump(self, source: socket.socket, target: socket.socket) -> None:
+        """Pass on what comes, and its end: a broker that is killed with data unread leaves a reset, no end of file."""
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 target.sendall(data)
+        with contextlib.suppress(OSError):
             target.shutdown(socket.SHUT_RDWR)
 
     def cut(self) -> None:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from parts import Mosquitto, Observer
+from parts import PATIENCE, Mosquitto, Observer
 
 from apimon_node import __version__, app, config, logs
 from apimon_node.cli import main
@@ -387,7 +387,7 @@ def test_the_package_runs_as_a_module_and_logs_to_standard_error() -> None:
             "app.run_node = lambda _: logging.getLogger('apimon_node').info('hello') or 1 / 0\n"
             f"sys.exit(cli.main(['run', '--config', {SHIPPED!r}]))"
         )],
-        capture_output=True, text=True, timeout=30, check=False,
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
 
     assert process.returncode == 70
@@ -401,7 +401,7 @@ def test_the_package_runs_as_a_module_and_logs_to_standard_error() -> None:
 def test_python_m_apimon_node_is_the_command() -> None:
     process = subprocess.run(
         [sys.executable, "-m", "apimon_node", "check", "--config", SHIPPED],
-        capture_output=True, text=True, timeout=30, check=False,
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
 
     assert (process.returncode, process.stderr) == (0, "")

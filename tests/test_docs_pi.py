@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 from parts import Mosquitto
+from ports import free_port
 from test_install import FRESH, wanted
 from test_link import is_down, is_up, until
 
 from apimon_node import checks, cli, config
 from apimon_node.app import link_to_broker
 from apimon_node.checks import Finding, Level, check_strips
-from apimon_node.demo.broker import free_port
 from apimon_node.explain import explain
 from apimon_node.install import places
 from apimon_node.install.plan import plan, release, started

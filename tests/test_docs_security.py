@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from parts import Mosquitto
+from ports import free_port
 from test_link import is_down, is_up, until
 
 from apimon_node import config
 from apimon_node.app import link_to_broker
-from apimon_node.demo.broker import free_port
 from apimon_node.mqtt.messages import Down
 
 PAGE = Path("docs/security.md").read_text(encoding="utf-8")

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from parts import PATIENCE
 
 from apimon_node import extras
 from apimon_node.errors import InstallError
@@ -32,7 +33,7 @@ def test_what_is_missing_is_named_with_the_command_that_brings_it() -> None:
 )
 def test_a_program_without_its_library_says_so_and_starts_nothing(args: list[str], library: str, extra: str) -> None:
     code = f"import sys; sys.modules[{library!r}] = None; from apimon_node.cli import main; sys.exit(main({args!r}))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=False)
 
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == f"apimon-node: {library} not installed: pip install 'apimon-node[{extra}]'"

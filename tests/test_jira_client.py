@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
+from parts import PATIENCE
 from searching import (
     ACCOUNT,
     FIELDS,
@@ -18,6 +19,7 @@ from searching import (
     JQL,
     NOON,
     NOON_DATE,
+    SHORT,
     Clock,
     client_for,
     failure,
@@ -25,6 +27,7 @@ from searching import (
     oauth_app,
     paths,
     said,
+    time_for,
 )
 
 from apimon_node.demo.issue import Issue
@@ -185,7 +188,7 @@ def test_threads_that_search_at_once_find_out_once_what_they_ask(site: Site, *, 
     ):
 
         def search(nth: int) -> list[str]:
-            together.wait(10)
+            together.wait(PATIENCE)
             fields = client.search(f"{JQL} AND status = {('Open', 'Review')[nth % 2]}", FIELDS, "changelog").issues
             client.catalogue()
             return [issue["key"] for issue in fields]
@@ -415,7 +418,7 @@ def test_a_failure_tells_whether_it_concerns_every_query(
     server: JiraServer, endpoint: str, fault: Fault, *, of_the_search: bool, of_the_kind: bool
 ) -> None:
     server.fail(fault, lambda request: request.path.endswith(endpoint))
-    with closing(client_for(server, timeout=0.3)) as client:
+    with closing(client_for(server, timeout=time_for(fault))) as client:
         assert failure(client).everywhere == (of_the_search if endpoint == "/search" else of_the_kind)
 
 
@@ -458,7 +461,7 @@ def test_a_jira_that_becomes_the_other_kind_is_found_out(site: Site, *, becomes_
 
 @pytest.mark.parametrize("fault", [Hang(60), Drip(0.05)])
 def test_a_jira_that_is_too_slow_is_offline_after_the_timeout(server: JiraServer, fault: Fault) -> None:
-    with closing(client_for(server, timeout=0.4)) as client:
+    with closing(client_for(server, timeout=SHORT)) as client:
         server.fail(fault)
         error = failure(client)
         assert error.state is JiraState.OFFLINE

@@ -9,13 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from importlib import metadata
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from parts import PATIENCE, Mosquitto, Observer, wait_until
+from ports import free_port
 
+from apimon_node.backoff import Backoff
 from apimon_node.errors import ConfigError
 from apimon_node.mqtt import connection, link
 from apimon_node.mqtt.link import IN_FLIGHT, Link
@@ -39,6 +40,14 @@ def until(link: Link, wanted: Callable[[Event], bool], patience: float = PATIENC
         if any(wanted(event) for event in events):
             return events
     raise AssertionError(f"waited {patience:g} s; what came: {events}")
+
+
+def until_sent(link: Link) -> None:
+    """Turn a link until the broker has confirmed all that was published: leaving, it has only a second for that."""
+    end = time.monotonic() + PATIENCE
+    while link.unsent and time.monotonic() < end:
+        link.wait(min(end, time.monotonic() + 0.5))
+    assert not link.unsent, f"waited {PATIENCE:g} s for the broker's confirmation"
 
 
 def is_up(event: Event) -> bool:
@@ -123,7 +132,7 @@ def test_it_connects_subscribes_and_passes_messages_both_ways(
         assert until(ours, is_message) == [Message("apimon/in", b"fresh", retained=False)]
 
         ours.publish(Publish("apimon/out", b"hello"))
-        ours.wait(time.monotonic() + 0.1)
+        until_sent(ours)
         observer.wait_for("apimon/out", b"hello")
 
 
@@ -131,7 +140,7 @@ def test_what_is_published_before_the_connection_goes_out_with_it(broker: Mosqui
     with make(broker.port) as ours:
         ours.publish(Publish("apimon/out", b"early"))
         until(ours, is_up)
-        ours.wait(time.monotonic() + 0.1)
+        until_sent(ours)
         observer.wait_for("apimon/out", b"early")
 
 
@@ -142,6 +151,7 @@ def test_of_a_retained_topic_only_the_latest_waits(broker: Mosquitto, observer: 
         ours.publish(Publish("apimon/event", b"one", retain=False))
         ours.publish(Publish("apimon/event", b"two", retain=False))
         until(ours, is_up)
+        until_sent(ours)
     wait_until(lambda: len(observer.messages) == 3, "the messages")
 
     assert [payload for _, payload, _ in observer.messages] == [b"4999", b"one", b"two"]
@@ -152,6 +162,7 @@ def test_what_was_said_again_comes_after_what_was_said_meanwhile(broker: Mosquit
         for topic, payload in (("apimon/a", b"1"), ("apimon/b", b"2"), ("apimon/a", b"3")):
             ours.publish(Publish(topic, payload))
         until(ours, is_up)
+        until_sent(ours)
     wait_until(lambda: len(observer.messages) == 2, "the messages")
 
     assert [payload for _, payload, _ in observer.messages] == [b"2", b"3"]
@@ -189,6 +200,7 @@ def test_the_queue_is_bounded_and_drops_the_oldest(broker: Mosquitto, observer: 
         for number in range(link.QUEUE + 5):
             ours.publish(Publish("apimon/event", str(number).encode(), retain=False))
         until(ours, is_up)
+        until_sent(ours)
     wait_until(lambda: len(observer.messages) == link.QUEUE, "the messages")
 
     assert observer.messages[0][1] == b"5"
@@ -230,9 +242,8 @@ def test_who_leaves_before_the_broker_has_answered_leaves_the_will_behind(
     broker.signal(signal.SIGSTOP)
     try:
         with make(broker.port, protocol=Protocol.V311) as ours:
-            end = time.monotonic() + 0.5
-            while time.monotonic() < end:
-                ours.wait(end)
+            while ours._connection is None:
+                assert ours.wait(time.monotonic() + 0.5) == []
             ours.publish(WILL)
     finally:
         broker.signal(signal.SIGCONT)
@@ -276,16 +287,23 @@ def test_a_connection_that_is_lost_by_writing_is_told_at_once(broker: Mosquitto)
 def test_the_waits_between_two_tries_double(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link, "RECONNECT_FIRST", 0.05)
     monkeypatch.setattr(link, "_spread", lambda: 1.0)
-    times = []
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
-    with make(port) as ours:
+    failures, planned = [], []
+    really = Backoff.failed
+
+    def failed(self: Backoff, now: float) -> float:
+        again = really(self, now)
+        failures.append(now)
+        planned.append(again)
+        return again
+
+    monkeypatch.setattr(Backoff, "failed", failed)
+    with make(free_port()) as ours:
         for _ in range(5):
             until(ours, is_down)
-            times.append(time.monotonic())
 
-    waits = [later - earlier for earlier, later in pairwise(times)]
-    assert all(wait >= planned for wait, planned in zip(waits, (0.05, 0.1, 0.2, 0.4), strict=True))
+    waits = [again - failure for failure, again in zip(failures, planned, strict=True)]
+    assert waits == pytest.approx([0.05, 0.1, 0.2, 0.4, 0.8])
+    assert all(failure >= again for failure, again in zip(failures[1:], planned, strict=False))
 
 
 def test_it_wakes_for_nothing_while_nothing_happens(broker: Mosquitto) -> None:
@@ -403,6 +421,7 @@ def test_what_is_retained_is_not_dropped_for_what_is_not(broker: Mosquitto, obse
         for number in range(2 * link.QUEUE):
             ours.publish(Publish("apimon/event", str(number).encode(), retain=False))
         until(ours, is_up)
+        until_sent(ours)
     observer.wait_for("apimon/kept", b"x")
 
 
@@ -573,8 +592,12 @@ def test_a_broker_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch
 
 
 def test_auto_tries_the_older_version_with_a_broker_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "GREETING_TIMEOUT", 0.3)
     with broken([HANG], [WELCOME_V311, SUBACK_V311, HANG]) as broker, make(broker.port) as ours:
+        with monkeypatch.context() as patch:
+            patch.setattr(connection, "GREETING_TIMEOUT", 0.3)
+            while ours._protocol is Protocol.V5:
+                assert ours.wait(time.monotonic() + 0.5) == []
+
         assert until(ours, is_up) == [Up(f"127.0.0.1:{broker.port}", "3.1.1")]
 
 

@@ -140,7 +140,7 @@ FAULTS: dict[str, Fault] = {
     "query": Answer(400, body=b'{"errorMessages":["no such field"],"errors":{}}'),
     "rate_limited": Answer(429),
     "error": Answer(503),
-    "offline": Hang(30),
+    "offline": Hang(100),
 }
 OF_ONE_BOARD = {"query", "offline"}  # a query that is wrong, or too slow; all else no board is spared
 
@@ -236,7 +236,7 @@ def test_a_clean_stop_says_offline(tmp_path: Path, broker: Mosquitto, observer: 
 def test_a_hanging_jira_holds_up_neither_the_broker_nor_the_end(
     tmp_path: Path, broker: Mosquitto, observer: Observer, jira: JiraServer
 ) -> None:
-    jira.fail(Hang(30))
+    jira.fail(Hang(100))
     with poller(tmp_path, broker, jira) as program:
         observer.wait_for(AVAILABILITY, b"online")
         wait_until(lambda: len(jira.requests) > 0, "the question")

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 from certificates import FUTURE, HOST, PAST, Authority, Pair, secured
 from parts import PATIENCE, Mosquitto, Observer
+from ports import free_port
 from test_link import HANG, broken, is_down, is_up, until
 from test_transports import link_by, serving
 
 from apimon_node import credentials
 from apimon_node.app import link_to_broker, publish
-from apimon_node.demo.broker import free_port
 from apimon_node.doctor import _unreachable
 from apimon_node.errors import BrokerError
 from apimon_node.mqtt import link, refusals, transport

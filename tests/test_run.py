@@ -430,7 +430,7 @@ def test_a_bug_ends_the_process_with_a_traceback_and_the_will_tells_it(
     observer.publish(TICKETS, counts(A=1))
     code = BUG.format(method=method, args=["run", "--config", config])
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=False)
 
     assert done.returncode == 70
     assert "ZeroDivisionError: injected" in done.stderr
@@ -442,7 +442,7 @@ def test_a_bug_ends_the_process_with_a_traceback_and_the_will_tells_it(
 def test_publish_by_hand(tmp_path: Path, broker: Mosquitto, observer: Observer) -> None:
     config = node_config(tmp_path, broker.port)
     with Program(tmp_path, "publish", "--config", config, "ops", "Open=3", "In Progress=2/1") as program:
-        assert program.process.wait(20) == 0
+        assert program.process.wait(PATIENCE) == 0
 
     snapshot = json.loads(wait_until(lambda: observer.latest.get(TICKETS), "the snapshot"))
     assert snapshot["counts"] == {"Open": {"total": 3, "overdue": 0}, "In Progress": {"total": 2, "overdue": 1}}
@@ -452,6 +452,6 @@ def test_publish_by_hand(tmp_path: Path, broker: Mosquitto, observer: Observer) 
 def test_publish_without_a_broker_says_so(tmp_path: Path) -> None:
     port = Mosquitto(tmp_path).port
     with Program(tmp_path, "publish", "--config", node_config(tmp_path, port), "ops", "A=1") as program:
-        assert program.process.wait(20) == 1
+        assert program.process.wait(PATIENCE) == 1
 
     assert program.err == f"apimon-node: cannot reach the broker at 127.0.0.1:{port}: Connection refused\n"

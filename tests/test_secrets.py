@@ -66,7 +66,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "a web page": (HTML, "error"),
     "half an answer": (NOT_JSON, "error"),
     "a redirect": (said(302, Location=f"http://127.0.0.1:9/{SECRET}"), "offline"),
-    "silence": (Hang(30), "offline"),
+    "silence": (Hang(100), "offline"),
     "drop by drop": (Drip(0.2), "offline"),
     "hung up": (Drop(), "offline"),
 }
@@ -81,7 +81,7 @@ TOKEN_FAULTS: dict[str, tuple[Fault, str]] = {
     "429 of the token server": (said(429, Retry_After="1"), "rate_limited"),
     "503 of the token server": (said(503), "error"),
     "a web page of the token server": (HTML, "error"),
-    "a silent token server": (Hang(30), "offline"),
+    "a silent token server": (Hang(100), "offline"),
 }
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from parts import PATIENCE
 
 from apimon_node.errors import InstallError
 from apimon_node.service import Service, start_anew
@@ -72,7 +73,7 @@ def child(then: str = "") -> subprocess.Popen[str]:
 def test_a_signal_ends_a_wait_without_a_limit_at_once(number: signal.Signals) -> None:
     with child() as process:
         process.send_signal(number)
-        output, _ = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=PATIENCE)
 
     assert output == "stopping\n"
     assert process.returncode == 0
@@ -84,7 +85,7 @@ def test_a_second_signal_ends_a_process_that_hangs_while_it_stops() -> None:
         process.send_signal(signal.SIGTERM)
         assert process.stdout.readline() == "stopping\n"
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
+        process.communicate(timeout=PATIENCE)
 
     assert process.returncode == -signal.SIGTERM
 
@@ -176,7 +177,7 @@ if os.read(0, 1):
 
 def test_starting_anew_keeps_process_id_arguments_and_options_and_can_be_done_again() -> None:
     command = [sys.executable, "-O", "-c", ANEW, "run", "--config", "a b"]
-    done = subprocess.run(command, input="12", capture_output=True, text=True, timeout=20, check=True)
+    done = subprocess.run(command, input="12", capture_output=True, text=True, timeout=PATIENCE, check=True)
 
     lines = done.stdout.splitlines()
     assert len(lines) == 3

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from parts import wait_until
+from parts import PATIENCE, wait_until
 
 from apimon_node.errors import JiraError, JiraState
 from apimon_node.poller.shared import Shared
@@ -26,7 +26,7 @@ class Source:
     def __call__(self) -> tuple[int, float]:
         self.given += 1
         number, wrong = self.given, self.wrong
-        assert self.gate.wait(10)
+        assert self.gate.wait(PATIENCE)
         if wrong:
             raise JiraError(JiraState.RATE_LIMITED, f"failure {number}", 30, everywhere=True)
         return number, self.life

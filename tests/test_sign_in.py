@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from parts import PATIENCE
 from raw import RawServer
 from searching import (
     ACCOUNT,
@@ -18,6 +19,7 @@ from searching import (
     CLIENT_SECRET,
     FIELDS,
     JQL,
+    SHORT,
     Clock,
     client_for,
     failure,
@@ -26,6 +28,7 @@ from searching import (
     paths,
     said,
     settings_for,
+    time_for,
 )
 
 from apimon_node.demo.jira import (
@@ -260,7 +263,7 @@ def test_threads_whose_token_is_refused_get_one_new_one_between_them(guarded: Ji
     together = threading.Barrier(6)
 
     def search() -> bool:
-        together.wait(10)
+        together.wait(PATIENCE)
         return nine(client)
 
     with ThreadPoolExecutor(6) as threads:
@@ -347,7 +350,7 @@ REFUSALS: list[tuple[Fault, JiraState, str, float]] = [
 def test_a_failure_of_the_token_server_is_told_as_its_own_and_passes(
     guarded: JiraServer, fault: Fault, state: JiraState, text: str, retry_after: float
 ) -> None:
-    with closing(client_for(guarded, AuthType.OAUTH2, timeout=0.4)) as client:
+    with closing(client_for(guarded, AuthType.OAUTH2, timeout=time_for(fault))) as client:
         guarded.fail(fault, is_token)
         error = failure(client)
         assert (error.state, error.retry_after, error.everywhere) == (state, retry_after, True)
@@ -398,7 +401,7 @@ def test_no_log_line_and_no_text_shows_a_token_or_the_client_secret(
     guarded: JiraServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    with closing(client_for(guarded, AuthType.OAUTH2, timeout=0.4)) as client:
+    with closing(client_for(guarded, AuthType.OAUTH2, timeout=SHORT)) as client:
         for fault, *_ in REFUSALS:
             guarded.fail(fault, is_token)
             failure(client)  # looks at the error

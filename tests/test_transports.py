@@ -14,9 +14,9 @@ from typing import NamedTuple
 import pytest
 from certificates import HOST, Authority, Pair, secured
 from parts import PATIENCE, Mosquitto, Observer, wait_until
+from ports import free_port
 from test_link import REFUSED_V5, SUBACK_V311, WELCOME_V311, is_down, is_message, is_up, until
 
-from apimon_node.demo.broker import free_port
 from apimon_node.mqtt import connection, link, transport, websocket
 from apimon_node.mqtt.link import Link
 from apimon_node.mqtt.messages import Down, Event, Message, Publish, Up

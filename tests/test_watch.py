@@ -462,7 +462,7 @@ def test_a_real_node_is_watched_through_the_end_of_its_broker(
         broker.kill()
         wait_until(lambda: "no connection to the broker" in watch.out, "word of the loss")
         broker.start()
-        wait_until(lambda: watch.out.count("connected to") >= 2, "the return", 60)
+        wait_until(lambda: watch.out.count("connected to") >= 2, "the return")
 
         code, seconds = watch.stop()
     assert (code, watch.err) == (0, "")
@@ -492,7 +492,7 @@ def test_in_a_terminal_it_takes_the_whole_of_it_and_gives_it_back(tmp_path: Path
 
 def test_a_name_that_is_none_is_refused(tmp_path: Path) -> None:
     with Program(tmp_path, "watch", "Hall!", "--config", node_config(tmp_path, 1)) as watch:
-        assert watch.process.wait(20) == 2
+        assert watch.process.wait(PATIENCE) == 2
 
     assert "node: expected" in watch.err
 
