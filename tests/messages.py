@@ -104,10 +104,13 @@ TOKENS = (
 )
 SLA = [{"id": "customfield_1", "name": "Time to resolution", "schema": {"custom": question.SLA}}]
 
+STRANGERS = (refusals.CAPTCHA, refusals.DENIED, refusals.SIGNED_OUT)
+
 
 def of_jira() -> Iterator[str]:
     for status in (*refusals.REFUSALS, 418, 503):
         yield str(refusals.refusal(status, {}, b"", 0))
+    yield from (told.text for told in STRANGERS)
     yield from (refusals.WEB_PAGE, refusals.STRANGE, client.NO_CATALOGUE)
     yield from (paging.REPEATED, paging.REFUSED, paging.ENDLESS)
     yield from (str(paging._too_many(most)) for most in (paging.CONTRACT, 200))
@@ -126,6 +129,8 @@ def jira_by_state() -> Iterator[tuple[str, str]]:
     for status in (*refusals.REFUSALS, 418, 503):
         error = refusals.refusal(status, {}, b"", 0)
         yield error.state, str(error)
+    for told in STRANGERS:
+        yield told.state, told.text
     error = paging._too_many(200)
     yield error.state, str(error)
     yield refusals.strange().state, str(refusals.strange())

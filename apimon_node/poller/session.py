@@ -23,9 +23,13 @@ CLOUD = "Cloud"
 
 
 class Session:
-    """A conversation of one thread with a Jira. Each of its questions blocks, and raises JiraError."""
+    """A conversation of one thread with a Jira. Each of its questions blocks, and raises JiraError.
 
-    def __init__(self, url: str, sign: Sign, timeout: float, *, cloud: bool = False) -> None:
+    `signed` tells that `sign` signs in: an answer to a stranger is a refusal then.
+    """
+
+    def __init__(self, url: str, sign: Sign, timeout: float, *, signed: bool, cloud: bool = False) -> None:
+        self._signed = signed
         self.server_time: float | None = None
         """Jira's clock at its last answer, in seconds since 1970, if it told."""
         with translated(refusals.JIRA):
@@ -97,5 +101,8 @@ class Session:
     def _receive(self, answer: Response, **_: object) -> None:
         """Look at an answer before python-jira does. Raises JiraError for a refusal."""
         self.server_time = refusals.server_time(answer.headers)
-        if answer.status_code >= FIRST_REFUSAL:
-            raise refusals.refusal(answer.status_code, answer.headers, answer.content, time.time())
+        status, headers = answer.status_code, answer.headers
+        if self._signed and (error := refusals.sign_in_refusal(status, headers)):
+            raise error
+        if status >= FIRST_REFUSAL:
+            raise refusals.refusal(status, headers, answer.content, time.time())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from apimon_node.errors import ApimonError, JiraError, JiraState
 from apimon_node.poller import oauth2
 from apimon_node.poller.oauth2 import TOKEN_SERVER
+from apimon_node.poller.refusals import UNAUTHORIZED, signed_out
 from apimon_node.poller.shared import Shared
 from apimon_node.settings import AuthSettings, AuthType, ClientAuth, JiraSettings
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 HALF = 0.5
 """After this part of its life a token is replaced: long before it ends, and also where a clock goes wrong."""
-
-UNAUTHORIZED = 401
 
 BEARER = "Bearer "
 
@@ -103,12 +102,13 @@ class _WithToken:
         return request
 
     def _try_again(self, answer: "Response", **how: Any) -> "Response":
-        """Send a request that was refused (401) once more, with a new token: the old one may have been withdrawn.
+        """Send a request whose token was not taken once more, with a new one: the old one may have been withdrawn.
 
         Not where the request was led to another host: requests takes the signature away then, and so it must stay.
         """
         signature = str(answer.request.headers.get("Authorization", ""))
-        if answer.status_code != UNAUTHORIZED or not signature:
+        refused = answer.status_code == UNAUTHORIZED or signed_out(answer.headers)
+        if not refused or not signature:
             return answer
         request = answer.request.copy()
         request.headers["Authorization"] = BEARER + self._shared.get(instead_of=signature.removeprefix(BEARER))
