@@ -22,7 +22,7 @@ from apimon_node.instant import Instant
 from apimon_node.mqtt import refusals as broker
 from apimon_node.mqtt.messages import Down, Event, Message, Refused, Up
 from apimon_node.node import Node
-from apimon_node.poller import client, issues, oauth2, paging, question, refusals, sign_in, transport
+from apimon_node.poller import client, issues, oauth2, paging, password, question, refusals, sign_in, transport
 from apimon_node.poller.poller import Poller
 from apimon_node.settings import AuthSettings, AuthType, MqttSettings, TlsSettings, Transport
 from apimon_node.strip import codes, spi, ws281x
@@ -137,6 +137,7 @@ def jira_by_state() -> Iterator[tuple[str, str]]:
 
 
 def of_sign_in() -> Iterator[str]:
+    yield password.HELD.format(time="2026-11-23T12:00:00Z", reason=refusals.CAPTCHA.text)
     yield from (sign_in.NOT_SENDABLE, sign_in.EMPTY, sign_in.NEEDS_BODY, sign_in.FRESH_REFUSED)
     for code in oauth2.ERRORS:
         yield from said(partial(oauth2.token, 400, {}, b'{"error": "%s"}' % code.encode(), AUTH, 0))

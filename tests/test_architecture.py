@@ -111,8 +111,9 @@ extras           | errors                                                     | 
 background       |                                                            | select socket threading
 poller.shared    | errors                                                     | threading
 poller.transport | errors poller.refusals                                     | io logging socket ssl threading traceback requests urllib3
-poller.sign_in   | errors settings poller.oauth2 poller.refusals poller.shared poller.transport | base64 time
-poller.session   | errors poller.refusals poller.paging poller.transport      | time jira
+poller.password  | errors wire                                                | hmac secrets threading time
+poller.sign_in   | errors settings poller.oauth2 poller.password poller.refusals poller.shared poller.transport | base64 time
+poller.session   | errors poller.refusals poller.paging poller.sign_in poller.transport | time jira
 poller.client    | errors settings poller.paging poller.shared poller.sign_in poller.session | time
 mqtt.refusals    | wire settings                                              |
 mqtt.websocket   |                                                            | base64 hashlib os

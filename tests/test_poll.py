@@ -190,6 +190,33 @@ def test_an_expired_token_empties_no_board_and_a_good_one_heals_it(
         assert all(b"closed" not in event for event in events)
 
 
+def test_a_refused_password_is_sent_twice_and_a_new_one_is_taken_at_once(
+    tmp_path: Path, broker: Mosquitto, observer: Observer, jira: JiraServer, site: Site
+) -> None:
+    site.create("one", time.time())
+    secret = tmp_path / "secret"
+    secret.write_text("old")
+    auth = f"{{type: basic, user: me@example.com, password_file: '{secret}'}}"
+    with poller(tmp_path, broker, jira, auth) as program:
+        wait_until(lambda: "is not sent before" in board(observer).get("detail", ""), "the password to be held")
+        assert board(observer)["state"] == "auth"
+        assert len(jira.requests) == 2
+        observer.publish("apimon/pollers/main/request/poll", {}, retain=False)
+        answer = wait_until(lambda: observer.latest.get("apimon/pollers/main/response/poll"), "the answer")
+        assert json.loads(answer)["status"] == "error"
+        assert "the next try is at " in json.loads(answer)["error"]
+        checked = board(observer)["checked_at"]
+        wait_until(lambda: board(observer)["checked_at"] > checked, "another look at the password")
+        assert len(jira.requests) == 2
+        assert program.process.poll() is None
+
+        secret.write_text(TOKEN)
+        observer.publish("apimon/pollers/main/request/poll", {}, retain=False)
+        wait_until(lambda: board(observer).get("state") == "ok", "the recovery")
+        assert TICKETS in observer.latest
+        assert program.err.count("is not sent before") == 1
+
+
 def test_a_killed_poller_is_told_by_its_will_and_the_node_shows_it(
     tmp_path: Path, broker: Mosquitto, observer: Observer, jira: JiraServer, site: Site
 ) -> None:

@@ -11,7 +11,7 @@ from apimon_node.errors import JiraError, JiraState
 from apimon_node.poller import paging
 from apimon_node.poller.shared import Shared
 from apimon_node.poller.sign_in import SignIn
-from apimon_node.settings import AuthType, JiraSettings
+from apimon_node.settings import JiraSettings
 
 if TYPE_CHECKING:
     from apimon_node.poller.session import Session
@@ -94,6 +94,4 @@ class JiraClient:
         """Begin a conversation; no request yet. The import costs 10 MB of RSS, and needs the extra jira."""
         from apimon_node.poller.session import Session  # noqa: PLC0415
 
-        settings = self._settings
-        signed = settings.auth.type is not AuthType.NONE
-        return Session(settings.url, self._sign_in.sign(), settings.timeout, signed=signed, cloud=cloud)
+        return Session(self._settings.url, self._sign_in.sign(), self._settings.timeout, cloud=cloud)

@@ -14,7 +14,8 @@ from jira import JIRA
 from apimon_node.errors import JiraError, JiraState
 from apimon_node.poller import refusals
 from apimon_node.poller.paging import PAGE_SIZE
-from apimon_node.poller.transport import FIRST_REFUSAL, Response, Sign, bound, translated
+from apimon_node.poller.sign_in import Signing
+from apimon_node.poller.transport import FIRST_REFUSAL, Response, bound, translated
 
 T = TypeVar("T")
 
@@ -23,13 +24,10 @@ CLOUD = "Cloud"
 
 
 class Session:
-    """A conversation of one thread with a Jira. Each of its questions blocks, and raises JiraError.
+    """A conversation of one thread with a Jira. Each of its questions blocks, and raises JiraError."""
 
-    `signed` tells that `sign` signs in: an answer to a stranger is a refusal then.
-    """
-
-    def __init__(self, url: str, sign: Sign, timeout: float, *, signed: bool, cloud: bool = False) -> None:
-        self._signed = signed
+    def __init__(self, url: str, signing: Signing, timeout: float, *, cloud: bool = False) -> None:
+        self._signing = signing
         self.server_time: float | None = None
         """Jira's clock at its last answer, in seconds since 1970, if it told."""
         with translated(refusals.JIRA):
@@ -44,7 +42,7 @@ class Session:
             )
         self._jira.deploymentType = CLOUD if cloud else None
         session = self._jira._session  # noqa: SLF001 - python-jira has no public way in
-        session.auth = sign
+        session.auth = signing.sign
         bound(session, timeout, refusals.JIRA)
         session.hooks["response"].append(self._receive)
 
@@ -92,17 +90,18 @@ class Session:
     def _search(self, question: Callable[[JIRA], T]) -> T:
         # Without a catalogue python-jira does not translate names of fields: spares one large GET /field a session.
         self._jira.fields = list  # type: ignore[method-assign]
-        return self._ask(question)
+        return self._ask(question, proves=True)
 
-    def _ask(self, question: Callable[[JIRA], T]) -> T:
-        with translated(refusals.JIRA):
+    def _ask(self, question: Callable[[JIRA], T], *, proves: bool = False) -> T:
+        """Ask. Answers that prove that the sign-in was taken are those of a search: others may be had without one."""
+        with self._signing.trying(proves), translated(refusals.JIRA):
             return question(self._jira)
 
     def _receive(self, answer: Response, **_: object) -> None:
         """Look at an answer before python-jira does. Raises JiraError for a refusal."""
         self.server_time = refusals.server_time(answer.headers)
         status, headers = answer.status_code, answer.headers
-        if self._signed and (error := refusals.sign_in_refusal(status, headers)):
+        if self._signing.signed and (error := refusals.sign_in_refusal(status, headers)):
             raise error
         if status >= FIRST_REFUSAL:
             raise refusals.refusal(status, headers, answer.content, time.time())
