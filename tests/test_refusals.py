@@ -76,6 +76,24 @@ def test_a_body_that_is_no_json_gives_no_reason(body: bytes) -> None:
     assert str(refusal(400, headers(), body, NOON)).endswith("it gave no reason")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "no such user: {}",
+        "x" * 190 + " {} " + "x" * 190,  # over the cut
+        "x" * 195 + "{}",
+        "{}{}{}{}{}{}{}{}" + "x" * 170 + "{}",
+    ],
+)
+@pytest.mark.parametrize("secret", ["hunter2-and-more", "SECRET" * 30])
+def test_the_words_of_jira_have_no_secret_that_was_sent_and_not_half_of_one(words: str, secret: str) -> None:
+    for written in (secret, "\n".join(secret), "\0".join(secret)):
+        body = json.dumps({"errorMessages": [words.replace("{}", written)], "errors": {"jql": written}}).encode()
+        text = str(refusal(400, headers(), body, NOON, [secret]))
+        assert "***" in text or text.endswith("x" * 5 + "*" * 2)
+        assert not any(secret[at : at + 4] in text.replace(" ", "") for at in range(len(secret) - 3))
+
+
 def test_only_the_body_of_a_bad_query_is_told() -> None:
     assert "SECRET" not in str(refusal(503, headers(), b'{"errorMessages": ["SECRET"]}', NOON))
 

@@ -37,6 +37,7 @@ from apimon_node.demo.jira import (
     Answer,
     Drip,
     Drop,
+    Echo,
     Fault,
     Hang,
     JiraServer,
@@ -482,6 +483,26 @@ def test_no_log_line_and_no_text_shows_a_token_or_the_client_secret(
     assert "SECRET" not in shown
     assert given not in shown
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("words", ["no: {}", "{}", "x" * 180 + "{}", "Cookie: a=1, Authorization: {}, Host: jira"])
+@pytest.mark.parametrize("auth", [*SIGNED, AuthType.OAUTH2])
+@pytest.mark.parametrize("cloud", [True, False])
+def test_a_jira_that_repeats_the_header_in_its_400_shows_no_secret(
+    site: Site, auth: AuthType, words: str, *, cloud: bool
+) -> None:
+    app = oauth_app() if auth is AuthType.OAUTH2 else None
+    with (
+        JiraServer(site, cloud=cloud, account=ACCOUNT, oauth=app, prefix=GATEWAY if cloud else "") as server,
+        closing(client_for(server, auth)) as client,
+    ):
+        assert nine(client)
+        server.fail(Echo(words), lambda request: "/search" in request.path)
+        error = failure(client)
+        assert error.state is JiraState.QUERY
+        assert "***" in str(error)
+        given = list(app._living) if app is not None else []
+        assert not any(token[at : at + 8] in str(error) for token in given for at in range(len(token) - 7))
 
 
 @pytest.mark.parametrize("auth", [AuthType.PAT, AuthType.BASIC, AuthType.API_TOKEN])

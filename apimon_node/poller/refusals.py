@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 from apimon_node.errors import JiraError, JiraState
+from apimon_node.poller.masking import masked
 
 MAX_RETRY_AFTER = 3600.0  # seconds: no Jira keeps us away for longer than an hour, whatever it says
 MAX_REASON = 200  # characters of Jira's own words that go into a text
@@ -97,10 +98,13 @@ TROUBLE = Refusal(
 OTHER = Refusal(JiraState.ERROR, "Jira answered with status {status}: is the URL right?", everywhere=False)
 
 
-def refusal(status: int, headers: Mapping[str, str], body: bytes, now: float) -> JiraError:
-    """Put an HTTP status from 400 up into words. `headers` go by any case, `now` is our clock (seconds since 1970)."""
+def refusal(status: int, headers: Mapping[str, str], body: bytes, now: float, secrets: Iterable[str] = ()) -> JiraError:
+    """Put an HTTP status from 400 up into words, which do not have the secrets that were sent.
+
+    `headers` go by any case, `now` is our clock (seconds since 1970).
+    """
     told = REFUSALS.get(status, TROUBLE if status >= FIRST_TROUBLE else OTHER)
-    reason = _reason(body) if told.state is JiraState.QUERY else ""
+    reason = _reason(body, secrets) if told.state is JiraState.QUERY else ""
     text = told.text.format(status=status, reason=reason)
     return JiraError(told.state, text, retry_after(status, headers, now), everywhere=told.everywhere)
 
@@ -186,8 +190,11 @@ def _sensible(moment: datetime) -> float | None:
     return epoch if FIRST_SENSIBLE <= epoch <= LAST_SENSIBLE else None
 
 
-def _reason(body: bytes) -> str:
-    """Give Jira's own messages on one line: the values of `errorMessages` (a list) and of `errors` (by field)."""
+def _reason(body: bytes, secrets: Iterable[str]) -> str:
+    """Give Jira's own messages on one line, without these secrets.
+
+    They are the values of `errorMessages` (a list) and of `errors` (by field).
+    """
     try:
         said = json.loads(body)
     except (ValueError, RecursionError):
@@ -195,7 +202,7 @@ def _reason(body: bytes) -> str:
     lists = (said.get("errorMessages"), said.get("errors")) if isinstance(said, dict) else ()
     words = " ".join(str(message) for messages in lists for message in _values(messages)).split()
     text = "".join(filter(str.isprintable, " ".join(words)))
-    return text[:MAX_REASON] or "it gave no reason"
+    return masked(text, secrets)[:MAX_REASON] or "it gave no reason"
 
 
 def _values(messages: object) -> Iterable[object]:

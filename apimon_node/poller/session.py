@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from jira import JIRA
 
 from apimon_node.errors import JiraError, JiraState
-from apimon_node.poller import refusals
+from apimon_node.poller import masking, refusals
 from apimon_node.poller.paging import PAGE_SIZE
 from apimon_node.poller.sign_in import Signing
 from apimon_node.poller.transport import FIRST_REFUSAL, Response, bound, translated
@@ -28,6 +28,7 @@ class Session:
 
     def __init__(self, url: str, signing: Signing, timeout: float, *, cloud: bool = False) -> None:
         self._signing = signing
+        self._sent: frozenset[str] = frozenset()  # secrets, of redirects too
         self.server_time: float | None = None
         """Jira's clock at its last answer, in seconds since 1970, if it told."""
         with translated(refusals.JIRA):
@@ -100,8 +101,10 @@ class Session:
     def _receive(self, answer: Response, **_: object) -> None:
         """Look at an answer before python-jira does. Raises JiraError for a refusal."""
         self.server_time = refusals.server_time(answer.headers)
+        asked = answer.request.headers
+        self._sent |= masking.sent(str(asked.get("Authorization", "")), str(asked.get("Cookie", "")))
         status, headers = answer.status_code, answer.headers
         if self._signing.signed and (error := refusals.sign_in_refusal(status, headers)):
             raise error
         if status >= FIRST_REFUSAL:
-            raise refusals.refusal(status, headers, answer.content, time.time())
+            raise refusals.refusal(status, headers, answer.content, time.time(), self._sent)
