@@ -57,7 +57,7 @@ class JiraState(StrEnum):
 
     OK = "ok"
     OFFLINE = "offline"  # no connection, name, TLS, time-out
-    AUTH = "auth"  # 401, 403
+    AUTH = "auth"  # 401, 403, and an answer to a stranger
     QUERY = "query"  # 400
     RATE_LIMITED = "rate_limited"  # 429
     ERROR = "error"  # 5xx, no JSON, anything else

@@ -352,9 +352,12 @@ def test_after_close_a_new_token_is_asked_for(guarded: JiraServer, client: JiraC
     assert tokens(guarded) == 2
 
 
-def test_a_refusal_that_is_not_of_the_token_asks_for_no_other(guarded: JiraServer, client: JiraClient) -> None:
+@pytest.mark.parametrize("refusal", [said(403), said(429, X_AUSERNAME="anonymous"), said(503, X_AUSERNAME="anonymous")])
+def test_a_refusal_that_is_not_of_the_token_asks_for_no_other(
+    guarded: JiraServer, client: JiraClient, refusal: Answer
+) -> None:
     assert nine(client)
-    guarded.fail(said(403), is_search)
+    guarded.fail(refusal, is_search)
     failure(client)
     assert tokens(guarded) == 1
 

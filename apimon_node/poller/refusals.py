@@ -117,14 +117,14 @@ def sign_in_refusal(status: int, headers: Mapping[str, str]) -> JiraError | None
         told = CAPTCHA
     elif "AUTHENTICATION_DENIED" in _words(headers, LOGIN_REASON):
         told = DENIED
-    elif status != UNAUTHORIZED and signed_out(headers):
+    elif status != UNAUTHORIZED and _signed_out(headers):
         told = SIGNED_OUT
     else:
         return None
     return JiraError(told.state, told.text, everywhere=told.everywhere)
 
 
-def signed_out(headers: Mapping[str, str]) -> bool:
+def _signed_out(headers: Mapping[str, str]) -> bool:
     """Return whether an answer says that it is one to a stranger. A gateway may say nothing, which proves nothing.
 
     Cloud answers an expired token with 200 and no issues, and so (seen: MrRefactoring/jira.js #418). Data Center names

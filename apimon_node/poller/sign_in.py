@@ -10,7 +10,7 @@ from apimon_node.errors import ApimonError, JiraError, JiraState
 from apimon_node.poller import oauth2
 from apimon_node.poller.oauth2 import TOKEN_SERVER
 from apimon_node.poller.password import PasswordGuard, Trying
-from apimon_node.poller.refusals import UNAUTHORIZED, signed_out
+from apimon_node.poller.refusals import UNAUTHORIZED, sign_in_refusal
 from apimon_node.poller.shared import Shared
 from apimon_node.settings import AuthSettings, AuthType, ClientAuth, JiraSettings
 
@@ -121,7 +121,7 @@ class _WithToken:
         Not where the request was led to another host: requests takes the signature away then, and so it must stay.
         """
         signature = str(answer.request.headers.get("Authorization", ""))
-        refused = answer.status_code == UNAUTHORIZED or signed_out(answer.headers)
+        refused = answer.status_code == UNAUTHORIZED or sign_in_refusal(answer.status_code, answer.headers)
         if not refused or not signature:
             return answer
         request = answer.request.copy()
