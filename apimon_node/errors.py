@@ -57,7 +57,7 @@ class JiraState(StrEnum):
 
     OK = "ok"
     OFFLINE = "offline"  # no connection, name, TLS, time-out
-    AUTH = "auth"  # 401, 403
+    AUTH = "auth"  # 401, 403, and an answer to a stranger
     QUERY = "query"  # 400
     RATE_LIMITED = "rate_limited"  # 429
     ERROR = "error"  # 5xx, no JSON, anything else
@@ -67,12 +67,16 @@ class JiraError(ApimonError):
     """Jira did not answer a query.
 
     `state` is the cause in the words of the status topic, the text says what to do about it,
-    `retry_after` is what Jira asked for in seconds, or 0 where it asked for nothing, and
-    `everywhere` tells that no other query would be answered either.
+    `retry_after` is what Jira asked for in seconds, or 0 where it asked for nothing,
+    `everywhere` tells that no other query would be answered either, and
+    `held` are the seconds for which nothing is sent of our own will, or 0: to ask again costs Jira nothing.
     """
 
-    def __init__(self, state: JiraState, text: str, retry_after: float = 0, *, everywhere: bool = False) -> None:
+    def __init__(
+        self, state: JiraState, text: str, retry_after: float = 0, *, everywhere: bool = False, held: float = 0
+    ) -> None:
         super().__init__(text)
         self.state = state
         self.retry_after = retry_after
         self.everywhere = everywhere
+        self.held = held

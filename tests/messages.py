@@ -23,7 +23,7 @@ from apimon_node.instant import Instant
 from apimon_node.mqtt import refusals as broker
 from apimon_node.mqtt.messages import Down, Event, Message, Refused, Up
 from apimon_node.node import Node
-from apimon_node.poller import client, issues, oauth2, paging, question, refusals, sign_in, transport
+from apimon_node.poller import client, issues, oauth2, paging, password, question, refusals, sign_in, transport
 from apimon_node.poller.poller import Poller
 from apimon_node.settings import AuthSettings, AuthType, MqttSettings, TlsSettings, Transport
 from apimon_node.strip import codes, spi, ws281x
@@ -105,10 +105,13 @@ TOKENS = (
 )
 SLA = [{"id": "customfield_1", "name": "Time to resolution", "schema": {"custom": question.SLA}}]
 
+STRANGERS = (refusals.CAPTCHA, refusals.DENIED, refusals.SIGNED_OUT)
+
 
 def of_jira() -> Iterator[str]:
     for status in (*refusals.REFUSALS, 418, 503):
         yield str(refusals.refusal(status, {}, b"", 0))
+    yield from (told.text for told in STRANGERS)
     yield from (refusals.WEB_PAGE, refusals.STRANGE, client.NO_CATALOGUE)
     yield from (paging.REPEATED, paging.REFUSED, paging.ENDLESS)
     yield from (str(paging._too_many(most)) for most in (paging.CONTRACT, 200))
@@ -127,12 +130,15 @@ def jira_by_state() -> Iterator[tuple[str, str]]:
     for status in (*refusals.REFUSALS, 418, 503):
         error = refusals.refusal(status, {}, b"", 0)
         yield error.state, str(error)
+    for told in STRANGERS:
+        yield told.state, told.text
     error = paging._too_many(200)
     yield error.state, str(error)
     yield refusals.strange().state, str(refusals.strange())
 
 
 def of_sign_in() -> Iterator[str]:
+    yield password.HELD.format(time="2026-11-23T12:00:00Z", reason=refusals.CAPTCHA.text)
     yield from (sign_in.NOT_SENDABLE, sign_in.EMPTY, sign_in.NEEDS_BODY, sign_in.FRESH_REFUSED)
     for code in oauth2.ERRORS:
         yield from said(partial(oauth2.token, 400, {}, b'{"error": "%s"}' % code.encode(), AUTH, 0))

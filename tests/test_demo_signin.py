@@ -118,6 +118,42 @@ def test_no_secret_shows(jira: JiraServer) -> None:
     assert "cret" not in repr(jira.oauth)
 
 
+@pytest.mark.parametrize(
+    ("cloud", "headers", "said"),
+    [
+        (True, BASIC, {"X-Seraph-LoginReason": "OK"}),
+        (True, basic("me@example.com", "wrong"), {"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"}),
+        (True, {}, {}),
+        (False, BASIC, {"X-Seraph-LoginReason": "OK", "X-AUSERNAME": "me@example.com"}),
+        (False, BEARER, {"X-Seraph-LoginReason": "OK", "X-AUSERNAME": "owner-of-the-token"}),
+        (False, {"Authorization": "Bearer wrong"}, {"X-AUSERNAME": "anonymous"}),
+        (False, {}, {"X-AUSERNAME": "anonymous"}),
+    ],
+)
+def test_a_site_that_answers_strangers_shows_them_nothing_and_tells_them_apart_by_its_headers(
+    *, cloud: bool, headers: dict[str, str], said: dict[str, str]
+) -> None:
+    with JiraServer(four_tickets(), cloud=cloud, account=ACCOUNT) as server:
+        server.strangers = True
+        url = f"{server.url}/rest/api/2/search{'/jql' * cloud}?jql=project+%3D+OPS"
+        status, got, text = send(url, headers=headers)
+    assert (status, len(json.loads(text)["issues"])) == (200, 4 if said.get("X-Seraph-LoginReason") == "OK" else 0)
+    assert {name: got[name] for name in ("X-Seraph-LoginReason", "X-AUSERNAME") if name in got} == said
+
+
+def test_after_three_wrong_passwords_data_center_wants_a_captcha_and_no_password_any_more(jira: JiraServer) -> None:
+    wrong = basic("me@example.com", "wrong")
+    for _ in range(5):
+        assert [asked(jira, wrong), asked(jira, wrong), asked(jira, BASIC)] == [401, 401, 200]
+    assert [asked(jira, wrong) for _ in range(4)] == [401, 401, 401, 403]
+    status, got, _ = send(f"{jira.url}/rest/api/2/serverInfo", headers=BASIC)
+    assert (status, got["X-Seraph-LoginReason"]) == (403, "AUTHENTICATION_DENIED")
+    assert got["X-Authentication-Denied-Reason"] == f"CAPTCHA_CHALLENGE; login-url={jira.url}/login.jsp"
+    assert asked(jira, BEARER) == 200
+    jira.lockout.solve()
+    assert asked(jira, BASIC) == 200
+
+
 # --- paths ---
 
 

@@ -27,6 +27,7 @@ MODULES = (
     "poller.client",
     "poller.oauth2",
     "poller.paging",
+    "poller.password",
     "poller.question",
     "poller.refusals",
     "poller.sign_in",

@@ -371,6 +371,21 @@ def test_after_a_refused_sign_in_jira_is_left_alone(jira: JiraServer, monkeypatc
 
 
 @pytest.mark.usefixtures("asked")
+@pytest.mark.parametrize("captcha", [False, True])
+def test_a_refused_password_is_sent_once_however_many_boards_there_are(
+    jira: JiraServer, monkeypatch: pytest.MonkeyPatch, *, captcha: bool
+) -> None:
+    monkeypatch.setenv("APIMON_JIRA_PASSWORD", "wrong")
+    for _ in range(3 * captcha):
+        jira.lockout.note("me", good=False)
+
+    (line,) = of_jira(jira, "{type: basic, user: me}")
+
+    assert ("Jira asks this user for a CAPTCHA" if captcha else "Jira refused the sign-in (401)") in line
+    assert len(jira.requests) == 1
+
+
+@pytest.mark.usefixtures("asked")
 def test_a_jira_in_trouble_is_told_once(jira: JiraServer) -> None:
     jira.fail(Answer(503))
 

@@ -166,6 +166,57 @@ def test_a_failure_is_told_and_the_last_snapshot_stays_until_jira_is_back(
         assert re.findall(r"(jira.*): well again", program.err) == [fault]
 
 
+def test_an_expired_token_empties_no_board_and_a_good_one_heals_it(
+    tmp_path: Path, broker: Mosquitto, observer: Observer, jira: JiraServer, site: Site
+) -> None:
+    site.create("one", time.time())
+    jira.cloud = jira.strangers = True
+    secret = tmp_path / "secret"
+    secret.write_text(TOKEN)
+    auth = f"{{type: api_token, user: me@example.com, token_file: '{secret}'}}"
+    with poller(tmp_path, broker, jira, auth):
+        wait_until(lambda: TICKETS in observer.latest, "the snapshot")
+        before = observer.latest[TICKETS]
+        jira.account = Account("me@example.com", "another")
+        wait_until(lambda: board(observer).get("state") == "auth", "the state auth")
+        asked = len(jira.requests)
+        wait_until(lambda: len(jira.requests) >= asked + 2, "more polls")  # a ticket is gone after two without it
+        assert observer.latest[TICKETS] == before
+
+        secret.write_text("another")
+        wait_until(lambda: board(observer).get("state") == "ok", "the recovery")
+        assert observer.latest[TICKETS] == before
+        events = [payload for topic, payload, _ in observer.messages if topic == "apimon/boards/ops/event"]
+        assert all(b"closed" not in event for event in events)
+
+
+def test_a_refused_password_is_sent_twice_and_a_new_one_is_taken_at_once(
+    tmp_path: Path, broker: Mosquitto, observer: Observer, jira: JiraServer, site: Site
+) -> None:
+    site.create("one", time.time())
+    secret = tmp_path / "secret"
+    secret.write_text("old")
+    auth = f"{{type: basic, user: me@example.com, password_file: '{secret}'}}"
+    with poller(tmp_path, broker, jira, auth) as program:
+        wait_until(lambda: "is not sent before" in board(observer).get("detail", ""), "the password to be held")
+        assert board(observer)["state"] == "auth"
+        assert len(jira.requests) == 2
+        observer.publish("apimon/pollers/main/request/poll", {}, retain=False)
+        answer = wait_until(lambda: observer.latest.get("apimon/pollers/main/response/poll"), "the answer")
+        assert json.loads(answer)["status"] == "error"
+        assert "the next try is at " in json.loads(answer)["error"]
+        checked = board(observer)["checked_at"]
+        wait_until(lambda: board(observer)["checked_at"] > checked, "another look at the password")
+        assert len(jira.requests) == 2
+        assert program.process.poll() is None
+
+        secret.write_text(TOKEN)
+        observer.publish("apimon/pollers/main/request/poll", {}, retain=False)
+        wait_until(lambda: board(observer).get("state") == "ok", "the recovery")
+        assert TICKETS in observer.latest
+        assert program.err.count("is not sent before") == 1
+
+
 def test_a_killed_poller_is_told_by_its_will_and_the_node_shows_it(
     tmp_path: Path, broker: Mosquitto, observer: Observer, jira: JiraServer, site: Site
 ) -> None:

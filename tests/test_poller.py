@@ -406,6 +406,29 @@ def test_a_poll_that_jira_forbids_is_refused_with_the_time_of_the_next(poller: P
     assert poller.due(at(299)) == []
 
 
+def test_while_a_password_is_held_a_request_is_answered_with_the_time_of_the_next_try(poller: Poller) -> None:
+    held = JiraError(JiraState.AUTH, "not sent", everywhere=True, held=3000)
+    poller.failed(only(poller, at(0)), held, at(0))
+    poller.receive(Message(REQUEST, b'{"transaction":1}'), at(20))
+
+    (answer,) = contents(poller.outbox(at(20)), RESPONSE)
+    assert (answer["status"], answer["transaction"]) == ("error", 1)
+    assert "the next try is at 2026-11-23T12:50:00Z unless the password changes" in answer["error"]
+    board = only(poller, at(20))  # it may have changed
+
+    poller.answered(board, TICKETS, NOON + 20, at(20))
+    poller.receive(Message(REQUEST, b""), at(40))
+    assert contents(poller.outbox(at(40)), RESPONSE) == [{"status": "ok"}]
+
+
+def test_a_poll_is_had_again_once_a_password_is_no_longer_held(poller: Poller) -> None:
+    held = JiraError(JiraState.AUTH, "not sent", everywhere=True, held=3000)
+    poller.failed(only(poller, at(0)), held, at(0))
+    poller.receive(Message(REQUEST, b""), at(3000))
+
+    assert contents(poller.outbox(at(3000)), RESPONSE) == [{"status": "ok"}]
+
+
 def test_a_poller_takes_another_log_level(poller: Poller) -> None:
     poller.receive(Message("apimon/pollers/main/request/log_level", b'{"level":"debug"}'), at(0))
 

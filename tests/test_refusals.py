@@ -6,7 +6,16 @@ import pytest
 from requests.structures import CaseInsensitiveDict
 
 from apimon_node.errors import JiraState
-from apimon_node.poller.refusals import refusal, retry_after, server_time
+from apimon_node.poller.refusals import (
+    CAPTCHA,
+    DENIED,
+    SIGNED_OUT,
+    Refusal,
+    refusal,
+    retry_after,
+    server_time,
+    sign_in_refusal,
+)
 
 NOON = 1_795_435_200.0  # 2026-11-23T12:00:00Z
 NOON_DATE = "Mon, 23 Nov 2026 12:00:00 GMT"
@@ -67,8 +76,76 @@ def test_a_body_that_is_no_json_gives_no_reason(body: bytes) -> None:
     assert str(refusal(400, headers(), body, NOON)).endswith("it gave no reason")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "no such user: {}",
+        "x" * 190 + " {} " + "x" * 190,  # over the cut
+        "x" * 195 + "{}",
+        "{}{}{}{}{}{}{}{}" + "x" * 170 + "{}",
+    ],
+)
+@pytest.mark.parametrize("secret", ["hunter2-and-more", "SECRET" * 30])
+def test_the_words_of_jira_have_no_secret_that_was_sent_and_not_half_of_one(words: str, secret: str) -> None:
+    for written in (secret, "\n".join(secret), "\0".join(secret)):
+        body = json.dumps({"errorMessages": [words.replace("{}", written)], "errors": {"jql": written}}).encode()
+        text = str(refusal(400, headers(), body, NOON, [secret]))
+        assert "***" in text or text.endswith("x" * 5 + "*" * 2)
+        assert not any(secret[at : at + 4] in text.replace(" ", "") for at in range(len(secret) - 3))
+
+
 def test_only_the_body_of_a_bad_query_is_told() -> None:
     assert "SECRET" not in str(refusal(503, headers(), b'{"errorMessages": ["SECRET"]}', NOON))
+
+
+# --- whether the sign-in was taken ---
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({}, None),  # a gateway that passes no header of Jira's on
+        ({"X_Seraph_LoginReason": ""}, None),
+        ({"X_Seraph_LoginReason": "OK"}, None),
+        ({"X_Seraph_LoginReason": "OK", "X_AUSERNAME": "ann"}, None),
+        ({"X_AUSERNAME": "ann"}, None),
+        ({"X_AUSERNAME": "anonymous.ann"}, None),
+        ({"X_Seraph_LoginReason": "OUT, OK"}, None),
+        ({"X_Seraph_LoginReason": "AUTHORISATION_FAILED, OK"}, None),
+        ({"X_Seraph_LoginReason": "AUTHENTICATED_FAILED"}, SIGNED_OUT),
+        ({"x_seraph_loginreason": " authenticated_failed "}, SIGNED_OUT),
+        ({"X_Seraph_LoginReason": "AUTHORISATION_FAILED, AUTHENTICATED_FAILED"}, SIGNED_OUT),
+        ({"X_Seraph_LoginReason": "OUT,AUTHENTICATED_FAILED"}, SIGNED_OUT),
+        ({"X_Seraph_LoginReason": "AUTHORISATION_FAILED"}, SIGNED_OUT),
+        ({"X_Seraph_LoginReason": "OUT"}, SIGNED_OUT),
+        ({"X_AUSERNAME": "anonymous"}, SIGNED_OUT),
+        ({"x_ausername": " Anonymous"}, SIGNED_OUT),
+        ({"X_AUSERNAME": "anonymous", "X_Seraph_LoginReason": "AUTHENTICATION_DENIED"}, DENIED),
+        ({"X_AUSERNAME": "ann", "X_Seraph_LoginReason": "AUTHENTICATION_DENIED"}, DENIED),  # seen: go-jira/jira #8
+        (
+            {
+                "X_Seraph_LoginReason": "AUTHENTICATION_DENIED",
+                "X_Authentication_Denied_Reason": "CAPTCHA_CHALLENGE; login-url=http://jira/login.jsp",
+            },
+            CAPTCHA,
+        ),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 204, 302, 400, 403, 404])
+def test_an_answer_to_a_stranger_refuses_the_sign_in_whatever_its_status(
+    values: dict[str, str], status: int, told: Refusal | None
+) -> None:
+    error = sign_in_refusal(status, headers(**values))
+    if told is None:
+        assert error is None
+    else:
+        assert error is not None
+        assert (error.state, error.everywhere, str(error)) == (JiraState.AUTH, True, told.text)
+
+
+@pytest.mark.parametrize("status", [401, 429, 500, 503])
+def test_a_status_that_says_enough_is_told_by_its_own_words(status: int) -> None:
+    assert sign_in_refusal(status, headers(X_Seraph_LoginReason="AUTHENTICATED_FAILED")) is None
 
 
 # --- how long to wait ---

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from apimon_node.errors import JiraError, JiraState
-from apimon_node.poller.schedule import LEAST_GAP, Schedule
+from apimon_node.poller.schedule import HELD_LOOK_S, LEAST_GAP, Schedule
 
 MINUTE = 60.0
 DOWN = JiraError(JiraState.OFFLINE, "no route to Jira", everywhere=True)
@@ -179,6 +179,30 @@ def test_what_is_still_under_way_is_waited_for_before_jira_is_tried_again() -> N
     assert turns.due(10) == []
     turns.failed("b", DOWN, 10)
     assert turns.due(12) == ["a"]
+
+
+def test_while_nothing_is_sent_a_board_looks_every_minute_and_when_it_may_be_sent_again() -> None:
+    held = 3600.0
+    until = 180 + held
+
+    def error(_: str, now: float) -> JiraError:
+        left = until - now if now >= 180 else 0
+        return JiraError(JiraState.AUTH, "refused", everywhere=True, held=max(left, 0))
+
+    polls = [now for now, _ in asked(schedule(60, 60), range(4000), error)]
+
+    assert polls[:3] == [0, 60, 180]
+    looks = [now for now in polls if 180 <= now <= until]
+    assert looks == list(range(180, int(until) + 1, int(HELD_LOOK_S)))
+    assert polls[-1] == until, "from then on the back-off counts again"
+
+
+def test_a_password_that_is_soon_sent_again_is_looked_at_then() -> None:
+    turns = schedule(1)
+    for now in range(10):
+        assert turns.due(now * 1000)
+        turns.failed("a", JiraError(JiraState.AUTH, "refused", everywhere=True, held=7.5), now * 1000)
+    assert turns.deadline() == 9007.5
 
 
 def test_when_jira_is_back_all_boards_follow_within_five_seconds_but_not_as_one() -> None:

@@ -22,6 +22,7 @@ from apimon_node.demo.jira import (
     Answer,
     Drip,
     Drop,
+    Echo,
     Fault,
     Hang,
     JiraServer,
@@ -55,6 +56,7 @@ def said(code: int, **headers: str) -> Answer:
 
 FAULTS: dict[str, tuple[Fault, str]] = {
     "400": (said(400), "query"),
+    "400 that repeats the header": (Echo(), "query"),
     "401": (said(401), "auth"),
     "403": (said(403), "auth"),
     "404": (said(404), "error"),

@@ -18,6 +18,7 @@ from searching import (
     CLIENT_ID,
     CLIENT_SECRET,
     FIELDS,
+    GATEWAY,
     JQL,
     SHORT,
     Clock,
@@ -39,6 +40,7 @@ from apimon_node.demo.jira import (
     Answer,
     Drip,
     Drop,
+    Echo,
     Fault,
     Hang,
     JiraServer,
@@ -48,6 +50,7 @@ from apimon_node.demo.jira import (
 from apimon_node.demo.site import Site
 from apimon_node.errors import ApimonError, ConfigError, JiraState
 from apimon_node.poller.client import JiraClient
+from apimon_node.poller.refusals import SIGNED_OUT
 from apimon_node.poller.sign_in import SignIn
 from apimon_node.settings import AuthSettings, AuthType, ClientAuth, JiraSettings
 
@@ -197,6 +200,69 @@ def test_the_header_holds_id_and_secret_as_they_are() -> None:
     assert expected in raw.asked[0]
 
 
+# --- answers to a stranger ---
+
+SIGNED = [AuthType.PAT, AuthType.BASIC, AuthType.API_TOKEN]
+
+
+@pytest.mark.parametrize("endpoint", ["/serverInfo", "/search"])
+@pytest.mark.parametrize("auth", SIGNED)
+@pytest.mark.parametrize("cloud", [True, False])
+def test_an_answer_to_a_stranger_is_no_board_without_tickets(
+    site: Site, endpoint: str, auth: AuthType, *, cloud: bool
+) -> None:
+    """Cloud answers an expired token so, with 200; some Data Centers let anybody look."""
+    with (
+        JiraServer(site, cloud=cloud, account=ACCOUNT, prefix=GATEWAY if cloud else "") as server,
+        closing(client_for(server, auth)) as client,
+    ):
+        assert nine(client)
+        server.account = Account(ACCOUNT.user, "SECRETNEW")
+        server.strangers = True
+        if endpoint == "/serverInfo":
+            client.close()
+        server.requests.clear()
+        error = failure(client)
+        assert (error.state, error.everywhere, str(error)) == (JiraState.AUTH, True, SIGNED_OUT.text)
+        assert len(server.requests) == 1
+        server.account = ACCOUNT
+        assert nine(client)
+
+
+def test_a_catalogue_for_a_stranger_is_none(server: JiraServer) -> None:
+    server.strangers = True
+    with closing(client_for(server, AuthType.PAT, "SECRETOLD")) as client:
+        error = failure(client, ask=client.catalogue)
+        assert (error.state, error.everywhere) == (JiraState.AUTH, True)
+
+
+@pytest.mark.parametrize("cloud", [True, False])
+def test_without_authentication_everybody_is_a_stranger(site: Site, *, cloud: bool) -> None:
+    with JiraServer(site, cloud=cloud) as server, closing(client_for(server, AuthType.NONE)) as client:
+        assert nine(client)
+
+
+def test_a_token_that_jira_passes_over_is_replaced_and_the_request_sent_again(
+    guarded: JiraServer, client: JiraClient
+) -> None:
+    assert guarded.oauth
+    guarded.strangers = True
+    assert nine(client)
+    guarded.oauth.revoke()
+    guarded.requests.clear()
+    assert nine(client)
+    assert paths(guarded) == [PAGE, TOKEN, PAGE]
+
+
+def test_a_fresh_token_that_jira_passes_over_is_told(site: Site, guarded: JiraServer) -> None:
+    with JiraServer(site, cloud=False, oauth=oauth_app()) as other:
+        other.strangers = True
+        settings = settings_for(guarded, AuthType.OAUTH2)._replace(url=other.url)
+        with closing(JiraClient(settings, lambda: CLIENT_SECRET)) as client:
+            error = failure(client)
+    assert (error.state, error.everywhere, str(error)) == (JiraState.AUTH, True, SIGNED_OUT.text)
+
+
 # --- tokens ---
 
 
@@ -289,9 +355,12 @@ def test_after_close_a_new_token_is_asked_for(guarded: JiraServer, client: JiraC
     assert tokens(guarded) == 2
 
 
-def test_a_refusal_that_is_not_of_the_token_asks_for_no_other(guarded: JiraServer, client: JiraClient) -> None:
+@pytest.mark.parametrize("refusal", [said(403), said(429, X_AUSERNAME="anonymous"), said(503, X_AUSERNAME="anonymous")])
+def test_a_refusal_that_is_not_of_the_token_asks_for_no_other(
+    guarded: JiraServer, client: JiraClient, refusal: Answer
+) -> None:
     assert nine(client)
-    guarded.fail(said(403), is_search)
+    guarded.fail(refusal, is_search)
     failure(client)
     assert tokens(guarded) == 1
 
@@ -420,6 +489,26 @@ def test_no_log_line_and_no_text_shows_a_token_or_the_client_secret(
     assert "SECRET" not in shown
     assert given not in shown
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("words", ["no: {}", "{}", "x" * 180 + "{}", "Cookie: a=1, Authorization: {}, Host: jira"])
+@pytest.mark.parametrize("auth", [*SIGNED, AuthType.OAUTH2])
+@pytest.mark.parametrize("cloud", [True, False])
+def test_a_jira_that_repeats_the_header_in_its_400_shows_no_secret(
+    site: Site, auth: AuthType, words: str, *, cloud: bool
+) -> None:
+    app = oauth_app() if auth is AuthType.OAUTH2 else None
+    with (
+        JiraServer(site, cloud=cloud, account=ACCOUNT, oauth=app, prefix=GATEWAY if cloud else "") as server,
+        closing(client_for(server, auth)) as client,
+    ):
+        assert nine(client)
+        server.fail(Echo(words), lambda request: "/search" in request.path)
+        error = failure(client)
+        assert error.state is JiraState.QUERY
+        assert "***" in str(error)
+        given = list(app._living) if app is not None else []
+        assert not any(token[at : at + 8] in str(error) for token in given for at in range(len(token) - 7))
 
 
 @pytest.mark.parametrize("auth", [AuthType.PAT, AuthType.BASIC, AuthType.API_TOKEN])

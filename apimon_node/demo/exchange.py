@@ -67,9 +67,9 @@ def as_json(content: object, code: int = HTTPStatus.OK, headers: Mapping[str, st
     return Answer(code, {**JSON, **(headers or {})}, json.dumps(content).encode())
 
 
-def as_error(status: HTTPStatus, text: str) -> Answer:
+def as_error(status: HTTPStatus, text: str, headers: Mapping[str, str] | None = None) -> Answer:
     """Refuse in Jira's form."""
-    return as_json({"errorMessages": [text], "errors": {}}, status)
+    return as_json({"errorMessages": [text], "errors": {}}, status, headers)
 
 
 def as_page(status: HTTPStatus, title: str, headers: Mapping[str, str]) -> Answer:

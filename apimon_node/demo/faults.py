@@ -3,8 +3,9 @@
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 
-from apimon_node.demo.exchange import JSON, Answer, Request
+from apimon_node.demo.exchange import JSON, Answer, Request, as_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,18 @@ class StaleToken:
     """A fault of Cloud: no page token is good any more."""
 
 
-Fault = Answer | Hang | Drop | Drip | RepeatedToken | StaleToken
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """A fault: a 400 that repeats the Authorization header, in place of `{}` in its words."""
+
+    words: str = "Bad request header: Authorization: {}"
+
+    def answer(self, authorization: str) -> Answer:
+        """Answer a request."""
+        return as_error(HTTPStatus.BAD_REQUEST, self.words.replace("{}", authorization))
+
+
+Fault = Answer | Hang | Drop | Drip | RepeatedToken | StaleToken | Echo
 HTML = Answer(200, {"Content-Type": "text/html"}, b"<!DOCTYPE html><html><body>Please sign in</body></html>")
 NOT_JSON = Answer(200, JSON, b'{"issues": [')
 
@@ -67,7 +79,7 @@ class Trouble:
                 self._over.wait(seconds)
             case Drip(seconds):
                 yield from self._drip(answer().wire(), seconds)
-            case RepeatedToken() | StaleToken():
+            case RepeatedToken() | StaleToken() | Echo():
                 yield answer().wire()
 
     def _drip(self, wire: bytes, seconds: float) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ poller stand on it. Its manners are those that were read in Atlassian's document
 held it against a real Jira.
 """
 
+import copy
 import re
 import time
 from collections import deque
@@ -25,6 +26,7 @@ from apimon_node.demo.faults import (
     NOT_JSON,
     Drip,
     Drop,
+    Echo,
     Fault,
     Hang,
     RepeatedToken,
@@ -47,6 +49,7 @@ __all__ = [
     "Answer",
     "Drip",
     "Drop",
+    "Echo",
     "Fault",
     "Hang",
     "JiraServer",
@@ -65,9 +68,10 @@ REMEMBERED = 1000  # requests; a demo may run for weeks
 class JiraServer:
     """A Jira on 127.0.0.1, of either kind, from `with` to its end.
 
-    Without `account` and `oauth` anyone may come in; see signin for the rest. `prefix` is the path below which the
-    API stands: a context path of Data Center, or on Cloud that of the gateway for service accounts
-    (`/ex/jira/<cloud id>`). `limit`, and all else that has a name here, may be changed at any time.
+    Without `account` and `oauth` anyone may come in; see signin for the rest. Whoever is not admitted is refused or,
+    with `strangers`, answered as a stranger, who sees no ticket. `prefix` is the path below which the API stands: a
+    context path of Data Center, or on Cloud that of the gateway for service accounts (`/ex/jira/<cloud id>`). `limit`,
+    and all else that has a name here, may be changed at any time.
     It runs in threads of its own; `fail` and `heal` may be called from any thread.
     `requests` grows by one a request, also by those that a fault answers.
     """
@@ -89,6 +93,8 @@ class JiraServer:
         self.prefix = prefix
         self.oauth = oauth
         self.limit = limit
+        self.strangers = False
+        self.lockout = signin.Lockout()
         self.requests: deque[Request] = deque(maxlen=REMEMBERED)
         self._clock = clock
         self._trouble: Trouble | None = None
@@ -150,7 +156,9 @@ class JiraServer:
     def answer(self, request: Request, authorization: str, fault: Fault | None = None) -> Answer:
         """Answer a request; `fault` is one of those that Jira itself has."""
         now = self._clock()
-        answer = self._admit(request, authorization, now, fault)
+        answer = (
+            fault.answer(authorization) if isinstance(fault, Echo) else self._admit(request, authorization, now, fault)
+        )
         answer = replace(answer, headers={"Date": formatdate(now, usegmt=True), **answer.headers})
         self.witness(request, answer)
         return answer
@@ -165,27 +173,42 @@ class JiraServer:
             yield from trouble.deliver(partial(self.answer, request, authorization, trouble.fault))
 
     def _admit(self, request: Request, authorization: str, now: float, fault: Fault | None) -> Answer:
-        """See whether there is anything, who asks, and how often; then what is asked."""
+        """See whether there is anything at all."""
         if self.oauth is not None and request.path == self._token_path:
             return self.oauth.answer(request, authorization, now)
         if not request.path.startswith(f"{self.prefix}/"):
             return NOTHING_HERE
         if request.path.startswith(page := self.prefix + PATH):
             return browse(self.site, request.path.removeprefix(page))
-        gateway = self.cloud and bool(self.prefix)
-        if not signin.admits(authorization, self.account, self.oauth, now, cloud=self.cloud, gateway=gateway):
-            return signin.refusal(cloud=self.cloud)
-        if self.limit is not None and (wait := self.limit.take(now)):
-            return self.limit.refusal(wait, now, cloud=self.cloud)
-        return self._route(request, now, fault)
+        return self._sign_in(request, authorization, now, fault)
 
-    def _route(self, request: Request, now: float, fault: Fault | None) -> Answer:
+    def _sign_in(self, request: Request, authorization: str, now: float, fault: Fault | None) -> Answer:
+        """See who asks, and how often; then what is asked."""
+        cloud, gateway, name = self.cloud, self.cloud and bool(self.prefix), signin.user(authorization)
+        if not cloud and name in self.lockout:
+            return self.lockout.refusal(self.url)
+        admitted = signin.admits(authorization, self.account, self.oauth, now, cloud=cloud, gateway=gateway)
+        self.lockout.note(name, good=admitted)
+        if not admitted and not self.strangers:
+            return signin.refusal(cloud=cloud)
+        if self.limit is not None and (wait := self.limit.take(now)):
+            return self.limit.refusal(wait, now, cloud=cloud)
+        site, whom = self.site, signin.signed(authorization, cloud=cloud)
+        if not admitted:
+            site = copy.copy(site)
+            site.hidden = {issue.key for issue in site.issues}
+        if not admitted or not authorization:
+            whom = signin.stranger(cloud=cloud, tried=bool(authorization))
+        answer = self._route(request, site, now, fault)
+        return replace(answer, headers={**answer.headers, **whom})
+
+    def _route(self, request: Request, site: Site, now: float, fault: Fault | None) -> Answer:
         """Find the API of the kind and version that is asked for. Cloud has versions 2 and 3, Data Center has 2."""
         found = re.fullmatch(rf"{re.escape(self.prefix)}/rest/api/({VERSIONS[self.cloud]})/(.+)", request.path)
         if not found:
             return NOTHING_HERE
         base_url = self._http.url if self.cloud else self.url  # Cloud names its site, not the gateway
         try:
-            return ANSWERS[self.cloud](Call(self.site, request, found[2], self.cloud, base_url, now, fault))
+            return ANSWERS[self.cloud](Call(site, request, found[2], self.cloud, base_url, now, fault))
         except QueryRefused as refused:
             return as_error(HTTPStatus.BAD_REQUEST, str(refused))

@@ -58,6 +58,7 @@ class Poller:
         self._settle_at = math.inf  # when what stands on the topics is known; never while there is no connection
         self._status_at = math.inf  # when the status is to be told
         self._told_at = -math.inf
+        self._held_until = -math.inf  # until when the password is not sent
         self._started = now.wall
         self._clock = WallClock(now)
 
@@ -118,6 +119,10 @@ class Poller:
         if at > now.monotonic:
             time = wire.format_time(int(now.wall + at - now.monotonic))
             raise JiraError(JiraState.RATE_LIMITED, f"Jira wants no requests before {time}: it is polled then")
+        if self._held_until > now.monotonic:
+            time = wire.format_time(int(now.wall + self._held_until - now.monotonic))
+            text = f"Jira refused the password twice: the next try is at {time} unless the password changes"
+            raise JiraError(JiraState.AUTH, text)
 
     def _read(self, now: Instant) -> None:
         """Take in what has come on the boards' topics; of each the newest message is what stands there."""
@@ -147,6 +152,7 @@ class Poller:
             self.failed(board, JiraError(JiraState.QUERY, text), now)
             return
         self._schedule.answered(board.name, now.monotonic)
+        self._held_until = -math.inf
         self._faults.set("jira", "", None, now)
         self._faults.set("jira", board.name, None, now)
         self._learn(board.name, {ticket.status for ticket in tickets}, now)
@@ -158,6 +164,7 @@ class Poller:
     def failed(self, board: BoardSettings, error: JiraError, now: Instant) -> None:
         """Take in why a board could not be asked."""
         self._schedule.failed(board.name, error, now.monotonic)
+        self._held_until = now.monotonic + error.held
         if error.everywhere:
             self._faults.set("jira", "", str(error), now, code=error.state)
             self._report(self._boards, error.state, str(error), now)

@@ -1,19 +1,26 @@
 """What an answer says that is none: from status, headers and body to a JiraError, in words that help. Pure."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 from apimon_node.errors import JiraError, JiraState
+from apimon_node.poller.masking import masked
 
 MAX_RETRY_AFTER = 3600.0  # seconds: no Jira keeps us away for longer than an hour, whatever it says
 MAX_REASON = 200  # characters of Jira's own words that go into a text
 FIRST_SENSIBLE = 1767225600.0  # 2026-01-01, when this was written: a clock that lost its battery shows less
 LAST_SENSIBLE = 4102444800.0  # 2100-01-01: no clock that is right shows more
 TOO_MANY_REQUESTS = 429
+UNAUTHORIZED = 401
 FIRST_TROUBLE = 500  # the HTTP status from which on it is the server's fault (RFC 9110, section 15)
+
+LOGIN_REASON = "X-Seraph-LoginReason"
+FAILED = frozenset({"AUTHENTICATED_FAILED", "AUTHENTICATION_DENIED", "AUTHORISATION_FAILED", "OUT"})
+"""All values of Seraph's LoginReason but OK (seen: docs.atlassian.com/atlassian-seraph/2.6.1-m1/apidocs)."""
 
 
 class Server(NamedTuple):
@@ -72,18 +79,65 @@ REFUSALS = {
         JiraState.ERROR, "Jira is in trouble (500): nothing to do here, polling goes on", everywhere=False
     ),
 }
+CAPTCHA = Refusal(
+    JiraState.AUTH, "Jira asks this user for a CAPTCHA: sign in once with a browser, and solve it", everywhere=True
+)
+DENIED = Refusal(
+    JiraState.AUTH,
+    "Jira does not let this user try to sign in: does it ask for a CAPTCHA (sign in once with a browser)?",
+    everywhere=True,
+)
+SIGNED_OUT = Refusal(
+    JiraState.AUTH,
+    "Jira did not take the sign-in, and answered as to a stranger: is the token or password right, and not expired?",
+    everywhere=True,
+)
 TROUBLE = Refusal(
     JiraState.ERROR, "Jira is in trouble ({status}): nothing to do here, polling goes on", everywhere=True
 )
 OTHER = Refusal(JiraState.ERROR, "Jira answered with status {status}: is the URL right?", everywhere=False)
 
 
-def refusal(status: int, headers: Mapping[str, str], body: bytes, now: float) -> JiraError:
-    """Put an HTTP status from 400 up into words. `headers` go by any case, `now` is our clock (seconds since 1970)."""
+def refusal(status: int, headers: Mapping[str, str], body: bytes, now: float, secrets: Iterable[str] = ()) -> JiraError:
+    """Put an HTTP status from 400 up into words, which do not have the secrets that were sent.
+
+    `headers` go by any case, `now` is our clock (seconds since 1970).
+    """
     told = REFUSALS.get(status, TROUBLE if status >= FIRST_TROUBLE else OTHER)
-    reason = _reason(body) if told.state is JiraState.QUERY else ""
+    reason = _reason(body, secrets) if told.state is JiraState.QUERY else ""
     text = told.text.format(status=status, reason=reason)
     return JiraError(told.state, text, retry_after(status, headers, now), everywhere=told.everywhere)
+
+
+def sign_in_refusal(status: int, headers: Mapping[str, str]) -> JiraError | None:
+    """Return how an answer refuses a sign-in beyond its status; None where it does not, or refuses all just now."""
+    if status == TOO_MANY_REQUESTS or status >= FIRST_TROUBLE:
+        return None
+    if "CAPTCHA_CHALLENGE" in _words(headers, "X-Authentication-Denied-Reason"):
+        told = CAPTCHA
+    elif "AUTHENTICATION_DENIED" in _words(headers, LOGIN_REASON):
+        told = DENIED
+    elif status != UNAUTHORIZED and _signed_out(headers):
+        told = SIGNED_OUT
+    else:
+        return None
+    return JiraError(told.state, told.text, everywhere=told.everywhere)
+
+
+def _signed_out(headers: Mapping[str, str]) -> bool:
+    """Return whether an answer says that it is one to a stranger. A gateway may say nothing, which proves nothing.
+
+    Cloud answers an expired token with 200 and no issues, and so (seen: MrRefactoring/jira.js #418). Data Center names
+    whom it answers in X-AUSERNAME. Seraph adds OK to the header once it has found a user, after whatever else is there
+    (seen: DefaultAuthenticator.getUser of Seraph 4).
+    """
+    reasons = _words(headers, LOGIN_REASON)
+    failed = "OK" not in reasons and not reasons.isdisjoint(FAILED)
+    return failed or "ANONYMOUS" in _words(headers, "X-AUSERNAME")
+
+
+def _words(headers: Mapping[str, str], name: str) -> set[str]:
+    return set(re.split(r"[,;\s]+", headers.get(name, "").upper()))
 
 
 def strange(text: str = STRANGE) -> JiraError:
@@ -136,8 +190,11 @@ def _sensible(moment: datetime) -> float | None:
     return epoch if FIRST_SENSIBLE <= epoch <= LAST_SENSIBLE else None
 
 
-def _reason(body: bytes) -> str:
-    """Give Jira's own messages on one line: the values of `errorMessages` (a list) and of `errors` (by field)."""
+def _reason(body: bytes, secrets: Iterable[str]) -> str:
+    """Give Jira's own messages on one line, without these secrets.
+
+    They are the values of `errorMessages` (a list) and of `errors` (by field).
+    """
     try:
         said = json.loads(body)
     except (ValueError, RecursionError):
@@ -145,7 +202,7 @@ def _reason(body: bytes) -> str:
     lists = (said.get("errorMessages"), said.get("errors")) if isinstance(said, dict) else ()
     words = " ".join(str(message) for messages in lists for message in _values(messages)).split()
     text = "".join(filter(str.isprintable, " ".join(words)))
-    return text[:MAX_REASON] or "it gave no reason"
+    return masked(text, secrets)[:MAX_REASON] or "it gave no reason"
 
 
 def _values(messages: object) -> Iterable[object]:

@@ -13,6 +13,9 @@ from apimon_node.errors import JiraError
 BACKOFF_LIMIT = 900.0
 """Seconds between two polls of a Jira that fails, at the most (unless the interval is longer)."""
 
+HELD_LOOK_S = 60.0
+"""Seconds between two polls while nothing is sent: a changed password is noticed within so long, at no cost to Jira."""
+
 START_SPREAD = 5.0
 """Seconds within which the first polls begin, and those that have waited for Jira to be well."""
 
@@ -70,6 +73,8 @@ class Schedule:
         if error.everywhere:
             if self._well or now >= self._closed_until:  # else it was asked before the failure that counts
                 self._closed_until = self._backoff.failed(now)
+            if error.held:
+                self._closed_until = min(self._closed_until, now + min(error.held, HELD_LOOK_S))
             self._well = False
             self._forbidden_until = max(self._forbidden_until, now + error.retry_after)
         else:

@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 from jira import JIRA
 
 from apimon_node.errors import JiraError, JiraState
-from apimon_node.poller import refusals
+from apimon_node.poller import masking, refusals
 from apimon_node.poller.paging import PAGE_SIZE
-from apimon_node.poller.transport import FIRST_REFUSAL, Response, Sign, bound, translated
+from apimon_node.poller.sign_in import Signing
+from apimon_node.poller.transport import FIRST_REFUSAL, Response, bound, translated
 
 T = TypeVar("T")
 
@@ -25,7 +26,9 @@ CLOUD = "Cloud"
 class Session:
     """A conversation of one thread with a Jira. Each of its questions blocks, and raises JiraError."""
 
-    def __init__(self, url: str, sign: Sign, timeout: float, *, cloud: bool = False) -> None:
+    def __init__(self, url: str, signing: Signing, timeout: float, *, cloud: bool = False) -> None:
+        self._signing = signing
+        self._sent: frozenset[str] = frozenset()  # secrets, of redirects too
         self.server_time: float | None = None
         """Jira's clock at its last answer, in seconds since 1970, if it told."""
         with translated(refusals.JIRA):
@@ -40,7 +43,7 @@ class Session:
             )
         self._jira.deploymentType = CLOUD if cloud else None
         session = self._jira._session  # noqa: SLF001 - python-jira has no public way in
-        session.auth = sign
+        session.auth = signing.sign
         bound(session, timeout, refusals.JIRA)
         session.hooks["response"].append(self._receive)
 
@@ -88,14 +91,20 @@ class Session:
     def _search(self, question: Callable[[JIRA], T]) -> T:
         # Without a catalogue python-jira does not translate names of fields: spares one large GET /field a session.
         self._jira.fields = list  # type: ignore[method-assign]
-        return self._ask(question)
+        return self._ask(question, proves=True)
 
-    def _ask(self, question: Callable[[JIRA], T]) -> T:
-        with translated(refusals.JIRA):
+    def _ask(self, question: Callable[[JIRA], T], *, proves: bool = False) -> T:
+        """Ask. Answers that prove that the sign-in was taken are those of a search: others may be had without one."""
+        with self._signing.trying(proves), translated(refusals.JIRA):
             return question(self._jira)
 
     def _receive(self, answer: Response, **_: object) -> None:
         """Look at an answer before python-jira does. Raises JiraError for a refusal."""
         self.server_time = refusals.server_time(answer.headers)
-        if answer.status_code >= FIRST_REFUSAL:
-            raise refusals.refusal(answer.status_code, answer.headers, answer.content, time.time())
+        asked = answer.request.headers
+        self._sent |= masking.sent(str(asked.get("Authorization", "")), str(asked.get("Cookie", "")))
+        status, headers = answer.status_code, answer.headers
+        if self._signing.signed and (error := refusals.sign_in_refusal(status, headers)):
+            raise error
+        if status >= FIRST_REFUSAL:
+            raise refusals.refusal(status, headers, answer.content, time.time(), self._sent)

@@ -55,5 +55,6 @@ class Shared(Generic[T]):
 
 def _again(error: JiraError) -> Callable[[], JiraError]:
     """Make what makes the same error anew. The error itself holds on to a stack, and so to secrets."""
-    state, text, retry_after, everywhere = error.state, str(error), error.retry_after, error.everywhere
-    return lambda: JiraError(state, text, retry_after, everywhere=everywhere)
+    state, text, retry_after = error.state, str(error), error.retry_after
+    everywhere, held = error.everywhere, error.held
+    return lambda: JiraError(state, text, retry_after, everywhere=everywhere, held=held)

@@ -3,11 +3,14 @@
 import base64
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from apimon_node.errors import ApimonError, JiraError, JiraState
 from apimon_node.poller import oauth2
 from apimon_node.poller.oauth2 import TOKEN_SERVER
+from apimon_node.poller.password import PasswordGuard, Trying
+from apimon_node.poller.refusals import UNAUTHORIZED, sign_in_refusal
 from apimon_node.poller.shared import Shared
 from apimon_node.settings import AuthSettings, AuthType, ClientAuth, JiraSettings
 
@@ -16,8 +19,6 @@ if TYPE_CHECKING:
 
 HALF = 0.5
 """After this part of its life a token is replaced: long before it ends, and also where a clock goes wrong."""
-
-UNAUTHORIZED = 401
 
 BEARER = "Bearer "
 
@@ -30,6 +31,14 @@ FRESH_REFUSED = (
 )
 
 
+class Signing(NamedTuple):
+    """How one session signs in: what signs its requests, what goes around each, and whether they sign in at all."""
+
+    sign: "Sign"
+    trying: Trying = nullcontext
+    signed: bool = True
+
+
 class SignIn:
     """Signs requests in the way that the configuration names. `secret` is called whenever the secret is needed."""
 
@@ -38,17 +47,21 @@ class SignIn:
         self._auth = settings.auth
         self._read = secret
         self._token = Shared(self._fetch, now)
+        self._guard = PasswordGuard(now)
 
-    def sign(self) -> "Sign":
+    def sign(self) -> Signing:
         """Give what signs the requests of one session. Raises JiraError."""
         if self._auth.type is AuthType.NONE:
-            return _unsigned
+            return Signing(_unsigned, signed=False)
         if self._auth.type is AuthType.OAUTH2:
-            return _WithToken(self._token)
+            return Signing(_WithToken(self._token))
         secret, user = self._secret(), self._auth.user or ""
         if not secret or not _sendable(user + secret):
             raise _wrong(NOT_SENDABLE)
-        return _with_header(BEARER + secret if self._auth.type is AuthType.PAT else _basic(user, secret))
+        if self._auth.type is AuthType.PAT:
+            return Signing(_with_header(BEARER + secret))
+        sign = _with_header(_basic(user, secret))
+        return Signing(sign, self._guard.trying(secret)) if self._auth.type is AuthType.BASIC else Signing(sign)
 
     def forget(self) -> None:
         """Let the next request have a new token."""
@@ -103,12 +116,13 @@ class _WithToken:
         return request
 
     def _try_again(self, answer: "Response", **how: Any) -> "Response":
-        """Send a request that was refused (401) once more, with a new token: the old one may have been withdrawn.
+        """Send a request whose token was not taken once more, with a new one: the old one may have been withdrawn.
 
         Not where the request was led to another host: requests takes the signature away then, and so it must stay.
         """
         signature = str(answer.request.headers.get("Authorization", ""))
-        if answer.status_code != UNAUTHORIZED or not signature:
+        refused = answer.status_code == UNAUTHORIZED or sign_in_refusal(answer.status_code, answer.headers)
+        if not refused or not signature:
             return answer
         request = answer.request.copy()
         request.headers["Authorization"] = BEARER + self._shared.get(instead_of=signature.removeprefix(BEARER))
