@@ -18,7 +18,7 @@ from bench.process import cpu
 from bench.rig import CONFIG, ROOT, TIMEOUT, Process, Rig, read_time, rig
 from bench.table import Row
 
-NODE = "import sys\nfrom apimon_node.cli import main\nsys.exit(main())"
+NODE = "import sys\nfrom apimon_node.commands.cli import main\nsys.exit(main())"
 
 SETTLED = 2.0
 """Seconds after which all that follows from a connection has happened, under emulation too."""

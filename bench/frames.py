@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 from apimon_node import wire
-from apimon_node.display import Display
+from apimon_node.config.settings import NodeSettings, StripSettings
+from apimon_node.node.display import Display
 from apimon_node.picture.effects import Effect
 from apimon_node.picture.layout import Pixel, lay_out
 from apimon_node.picture.looks import Look, Match, group
 from apimon_node.picture.painting import Output, Painting, Status
 from apimon_node.picture.scene import LightState
-from apimon_node.settings import NodeSettings, StripSettings
 from apimon_node.tickets import snapshot
 from bench.boards import board
 from bench.table import Goal, Row

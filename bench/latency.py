@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median, quantiles
 
-from apimon_node.display import IMAGE_EVERY
+from apimon_node.node.display import IMAGE_EVERY
 from bench.boards import pack
 from bench.rig import Process, Rig, read_time, rig
 from bench.table import Against, Goal, Row

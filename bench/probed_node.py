@@ -4,7 +4,7 @@ import os
 import sys
 import time
 
-from apimon_node import cli
+from apimon_node.commands import cli
 from apimon_node.strip import drivers
 from apimon_node.strip.driver import Shown
 from apimon_node.strip.memory import MemoryStrip

@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-from apimon_node import cli
+from apimon_node.commands import cli
 from apimon_node.mqtt.link import Link
 
 wait = Link.wait

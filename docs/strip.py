@@ -5,7 +5,7 @@ Run it with: python docs/strip.py > docs/strip.svg
 
 from pathlib import Path
 
-from apimon_node import config
+from apimon_node.config import schema
 from apimon_node.picture import svg
 from apimon_node.picture.layout import lay_out
 from apimon_node.picture.looks import group
@@ -18,7 +18,7 @@ BOARD = b'{"counts": {"Open": {"total": 7, "overdue": 2}, "In Progress": {"total
 
 def main() -> None:
     """Write the picture to standard output."""
-    settings, _ = config.load(Path(__file__).parent.parent / "config.yaml")
+    settings, _ = schema.load(Path(__file__).parent.parent / "config.yaml")
     tickets = snapshot.parse(BOARD).tickets
     groups, _ = group(settings.looks, [(ticket, ticket.due is not None, None) for ticket in tickets])
     picture = lay_out(groups, PIXELS, settings.overdue_effect)

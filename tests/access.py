@@ -5,9 +5,9 @@ from pathlib import Path
 
 from brokers import Account, write_passwords
 
-from apimon_node import config
-from apimon_node.acl import access_list
-from apimon_node.settings import Settings
+from apimon_node.commands.acl import access_list
+from apimon_node.config import schema
+from apimon_node.config.settings import Settings
 
 HALL = """\
 mqtt: {{host: 127.0.0.1, port: {port}, protocol: '5'{mqtt}}}
@@ -27,7 +27,7 @@ TESTER = "tester"
 
 
 def settings(text: str, *, mqtt: str = "") -> Settings:
-    return config.parse(text.format(port=1883, mqtt=mqtt, jira="http://jira"))[0]
+    return schema.parse(text.format(port=1883, mqtt=mqtt, jira="http://jira"))[0]
 
 
 FLEET = [settings(text) for text in (HALL, LAB, MAIN)]

@@ -38,7 +38,7 @@ SCRIPT = f"""\
 #!{PYTHON}
 import sys
 sys.path.insert(0, "/opt/project")
-from apimon_node.cli import main
+from apimon_node.commands.cli import main
 sys.exit(main())
 """
 

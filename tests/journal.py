@@ -36,9 +36,12 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "journal"
         self.entries: list[dict[str, str]] = []
-        self.before = (
-            f"from apimon_node import logs\nlogs.SOCKET = {str(self.path)!r}\nlogs.under_journal = lambda: True\n"
+        lines = (
+            "from apimon_node.process import logs",
+            f"logs.SOCKET = {str(self.path)!r}",
+            "logs.under_journal = lambda: True",
         )
+        self.before = "\n".join(lines)
         """Python with which a program takes it for the journal."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(self.path))

@@ -5,9 +5,9 @@ from typing import Any
 
 from world import NOON, World
 
+from apimon_node.clock import Instant
 from apimon_node.dashboard.fleet import Fleet
 from apimon_node.dashboard.overview import Overview, Pixel, Strip
-from apimon_node.instant import Instant
 from apimon_node.mqtt.messages import Down, Message, Up
 
 

@@ -12,20 +12,22 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from apimon_node import cli, config, credentials, doctor, extras
-from apimon_node.checks import AUDIO, CONFIG, I2S, MEM, VCIO, Boot, Device, Level, Machine, Pi, check_strips
+from apimon_node.clock import Instant
+from apimon_node.commands import cli, doctor
+from apimon_node.config import schema
+from apimon_node.config.settings import AuthSettings, AuthType, MqttSettings, TlsSettings, Transport
 from apimon_node.errors import ApimonError, StripError
 from apimon_node.install import commands, source
 from apimon_node.install.host import ROLES, Host, obstacle, remarks
 from apimon_node.install.pip import REASONS
 from apimon_node.install.systemd import _not_so
-from apimon_node.instant import Instant
+from apimon_node.machine.checks import AUDIO, CONFIG, I2S, MEM, VCIO, Boot, Device, Level, Machine, Pi, check_strips
 from apimon_node.mqtt import refusals as broker
 from apimon_node.mqtt.messages import Down, Event, Message, Refused, Up
-from apimon_node.node import Node
-from apimon_node.poller import client, issues, oauth2, paging, password, question, refusals, sign_in, transport
+from apimon_node.node.node import Node
+from apimon_node.poller.jira import client, issues, oauth2, paging, password, question, refusals, sign_in, transport
 from apimon_node.poller.poller import Poller
-from apimon_node.settings import AuthSettings, AuthType, MqttSettings, TlsSettings, Transport
+from apimon_node.process import credentials, extras
 from apimon_node.strip import codes, spi, ws281x
 from apimon_node.strip.child import ANSWER, Line, Opening
 from apimon_node.tickets.snapshot import Ticket
@@ -319,7 +321,7 @@ STRIPS = (
 def of_checks() -> Iterator[str]:
     for machine, strip, socket_ in itertools.product(MACHINES, STRIPS, ("null", "/run/apimon/strip.sock")):
         text = f"node: {{id: n}}\nstrips: [{{name: ops, boards: [b], {strip}}}]\nlooks: [{{color: red}}]\n"
-        settings, _ = config.parse(f"{text}ws281x: {{socket: {socket_}}}")
+        settings, _ = schema.parse(f"{text}ws281x: {{socket: {socket_}}}")
         for finding in check_strips(settings, machine):
             if finding.level is not Level.OK:
                 yield finding.text + (f" → {finding.mend}" if finding.mend else "")
@@ -366,7 +368,7 @@ STORIES: Mapping[str, tuple[Event, ...]] = {
 def faults(*events: Event, error: StripError | None = None) -> dict[str, list[str]]:
     """Give the texts of the faults of a node to which this happens, by name."""
     now = Instant(0, 1_764_000_000)
-    node = Node(config.parse(CONFIGURED)[0], now, lambda: 0.5)
+    node = Node(schema.parse(CONFIGURED)[0], now, lambda: 0.5)
     for event in events:
         node.receive(event, now)
     for after in range(2 if error else 0):
@@ -381,7 +383,7 @@ def faults(*events: Event, error: StripError | None = None) -> dict[str, list[st
 def status_pixel(fault: str) -> str:
     """Give what the status pixel of a node with a fault tells, in the word of the strips topic."""
     now = Instant(0, 1_764_000_000)
-    node = Node(config.parse(CONFIGURED)[0], now, lambda: 0.5)
+    node = Node(schema.parse(CONFIGURED)[0], now, lambda: 0.5)
     known = (UP, message("apimon/tickets/ops", b'{"tickets": [], "source": "main"}'))
     for event in (*known, *{**STORIES, "strip": ()}[fault]):
         node.receive(event, now)
@@ -400,7 +402,7 @@ def of_a_node() -> Iterator[str]:
 
 def of_a_poller() -> Iterator[str]:
     now = Instant(0, 1_764_000_000)
-    settings, _ = config.parse(CONFIGURED + JIRA_CONFIGURED)
+    settings, _ = schema.parse(CONFIGURED + JIRA_CONFIGURED)
     poller = Poller(settings, now, lambda: 0.5)
     for event in (UP, message("apimon/tickets/ops", b"rubbish")):
         poller.receive(event, now)
@@ -433,7 +435,7 @@ STATUSES = (b"", b"[]")
 
 
 def of_doctor() -> Iterator[str]:
-    settings, _ = config.parse(CONFIGURED + JIRA_CONFIGURED)
+    settings, _ = schema.parse(CONFIGURED + JIRA_CONFIGURED)
     assert settings.poller is not None
     found = [doctor._unreachable(broker.unreachable(HOST, NO_ROUTE[at]), "broker.example.com") for at in (0, 2)]
     found.append(doctor._unreachable("the broker did not answer within 10 s", "localhost"))
@@ -453,11 +455,11 @@ def of_doctor() -> Iterator[str]:
 
 
 def of_configuration() -> Iterator[str]:
-    yield from said(*(partial(config.parse, text, "/etc/apimon/config.yaml") for text in WRONG))
-    yield from said(partial(config.load, Path("/nonexistent")), partial(cli._counts, ["Open"]))
+    yield from said(*(partial(schema.parse, text, "/etc/apimon/config.yaml") for text in WRONG))
+    yield from said(partial(schema.load, Path("/nonexistent")), partial(cli._counts, ["Open"]))
     yield from said(
-        partial(config._refuse_stranger, Path("config.yaml"), "it", os.stat_result([0o100644, 0, 0, 1, 2, *[0] * 5])),
-        partial(config._refuse_stranger, Path("config.yaml"), "it", os.stat_result([0o100646, 0, 0, 1, 0, *[0] * 5])),
+        partial(schema._refuse_stranger, Path("config.yaml"), "it", os.stat_result([0o100644, 0, 0, 1, 2, *[0] * 5])),
+        partial(schema._refuse_stranger, Path("config.yaml"), "it", os.stat_result([0o100646, 0, 0, 1, 0, *[0] * 5])),
     )
     yield from said(
         partial(extras.need, "jira", "no_such_module"),

@@ -152,7 +152,7 @@ class Program:
 
         `python` is the command that runs Python; it becomes the program, and has its process id.
         """
-        code = f"{before}\nimport sys\nfrom apimon_node.cli import main\nsys.exit(main())"
+        code = f"{before}\nimport sys\nfrom apimon_node.commands.cli import main\nsys.exit(main())"
         program = ["-c", code] if before else ["-m", "apimon_node"]
         self._out, self._err = folder / f"{name or args[0]}.out", folder / f"{name or args[0]}.err"
         with self._out.open("wb") as out, self._err.open("wb") as err:

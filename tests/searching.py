@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from apimon_node.config.settings import AuthSettings, AuthType, ClientAuth, JiraSettings
 from apimon_node.demo.jira import Account, Answer, Drip, Fault, Hang, JiraServer, OAuthApp
 from apimon_node.demo.site import Site
 from apimon_node.errors import JiraError
-from apimon_node.poller.client import JiraClient
-from apimon_node.settings import AuthSettings, AuthType, ClientAuth, JiraSettings
+from apimon_node.poller.jira.client import JiraClient
 
 ACCOUNT = Account("me@example.com", "SECRETTOKEN")
 CLIENT_ID, CLIENT_SECRET = "apimon-1", "SECRET.of_apimon~1"  # the same whether a server decodes it or not

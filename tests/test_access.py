@@ -17,11 +17,11 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 from parts import PATIENCE, Observer, Program, wait_until
 
+from apimon_node.clock import Instant
 from apimon_node.demo.jira import Account as JiraAccount
 from apimon_node.demo.jira import JiraServer
 from apimon_node.demo.site import Site
-from apimon_node.instant import Instant
-from apimon_node.node import Node
+from apimon_node.node.node import Node
 from apimon_node.poller.poller import Poller
 
 V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from access import FLEET, HALL, LAB, LIST, MAIN, USERS, rights, settings
 
-from apimon_node import config
-from apimon_node.acl import access_list
-from apimon_node.cli import main
+from apimon_node.commands.acl import access_list
+from apimon_node.commands.cli import main
+from apimon_node.config import schema
 from apimon_node.errors import ConfigError
 
 
@@ -94,7 +94,7 @@ def test_a_name_that_mosquitto_would_read_otherwise_is_refused(
 
 def test_a_configuration_without_a_program_has_no_list() -> None:
     with pytest.raises(ConfigError, match="expected a node with strips or a poller"):
-        list(access_list([config.parse("node: {id: hall}")[0]]))
+        list(access_list([schema.parse("node: {id: hall}")[0]]))
 
 
 def test_the_command_takes_a_configuration_for_each_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from apimon_node.mqtt.announcement import DEBOUNCE, Announcement, Due
+from apimon_node.config.settings import HomeAssistantSettings
+from apimon_node.home_assistant.announcement import DEBOUNCE, Announcement, Due
 from apimon_node.mqtt.messages import Down, Message, Publish, Refused, Up
-from apimon_node.settings import HomeAssistantSettings
 
 UP = Up("broker", "5")
 DOWN = Down("gone")

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 import pytest
 from parts import PATIENCE
 
-from apimon_node.background import Background
+from apimon_node.process.background import Background
 
 NAME = "a call of the tests"
 
 
 BUG = """\
-from apimon_node.background import Background
+from apimon_node.process.background import Background
 background = Background('jira')
 background.start(lambda: 1 // 0)
 background.outcome()
@@ -23,7 +23,7 @@ background.outcome()
 
 ENDLESS = """\
 import threading
-from apimon_node.background import Background
+from apimon_node.process.background import Background
 background = Background('jira')
 background.start(threading.Event().wait)
 background.close()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apimon_node.backoff import Backoff
+from apimon_node.timing import Backoff
 
 
 def waits(backoff: Backoff, number: int, now: float = 0.0) -> list[float]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apimon_node.instant import Instant
+from apimon_node.clock import Instant
 from apimon_node.tickets.board import Board
 from apimon_node.tickets.snapshot import Snapshot, Ticket
 

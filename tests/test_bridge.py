@@ -15,7 +15,7 @@ from brokers import MOSQUITTOS, Account, Mosquitto20, Mosquitto21, write_passwor
 from parts import Observer, Program, wait_until
 from ports import free_port
 
-from apimon_node.acl import access_list
+from apimon_node.commands.acl import access_list
 from apimon_node.demo.jira import Account as JiraAccount
 from apimon_node.demo.jira import JiraServer
 from apimon_node.demo.site import Site

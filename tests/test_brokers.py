@@ -13,12 +13,12 @@ from brokers import BROKERS, EVERY_BROKER, Account, Broker, Mosquitto20, Mosquit
 from paho.mqtt.enums import MQTTProtocolVersion
 from parts import PATIENCE, Observer, Program, wait_until
 
+from apimon_node.config.settings import MqttSettings, Protocol
 from apimon_node.demo.jira import Account as JiraAccount
 from apimon_node.demo.jira import JiraServer
 from apimon_node.demo.site import Site
 from apimon_node.mqtt.link import Link
 from apimon_node.mqtt.messages import Down, Publish, Refused
-from apimon_node.settings import MqttSettings, Protocol
 
 WORLDS = itertools.count()
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from apimon_node.poller.changes import Change, Changes, EventType
+from apimon_node.contract.events import EventType
+from apimon_node.poller.changes import Change, Changes
 from apimon_node.tickets.snapshot import Ticket
 
 OPEN, MOVED = Ticket("OPS-1", "Open"), Ticket("OPS-1", "Review")

@@ -2,8 +2,9 @@
 
 import pytest
 
-from apimon_node import config
-from apimon_node.checks import (
+from apimon_node.config import schema
+from apimon_node.config.settings import Settings
+from apimon_node.machine.checks import (
     AUDIO,
     CHECKS,
     I2S,
@@ -19,7 +20,6 @@ from apimon_node.checks import (
     files,
     line,
 )
-from apimon_node.settings import Settings
 from apimon_node.strip import child, drivers, encoding
 
 CONFIG_TXT = "/boot/firmware/config.txt"
@@ -48,7 +48,7 @@ def settings(strip: str, more: str = "") -> Settings:
     text = (
         f"node: {{id: n}}\nstrips: [{{name: ops, boards: [b], {strip}}}]\nlooks: [{{match: {{}}, color: red}}]\n{more}"
     )
-    return config.parse(text)[0]
+    return schema.parse(text)[0]
 
 
 def spi_strip(pixels: int = 40, order: str = "GRB", device: str = "/dev/spidev0.0") -> Settings:

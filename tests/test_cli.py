@@ -11,12 +11,16 @@ from pathlib import Path
 import pytest
 from parts import PATIENCE, Mosquitto, Observer
 
-from apimon_node import __version__, app, config, logs
-from apimon_node.cli import main
+from apimon_node import __version__
+from apimon_node.commands.cli import main
+from apimon_node.config import schema
+from apimon_node.config.settings import Settings
 from apimon_node.demo import demo
 from apimon_node.errors import BrokerError
+from apimon_node.mqtt import participant
 from apimon_node.mqtt.messages import Publish
-from apimon_node.settings import Settings
+from apimon_node.node import app
+from apimon_node.process import logs
 
 SHIPPED = str(Path(__file__).parent.parent / "config.yaml")
 
@@ -33,7 +37,7 @@ def written(tmp_path: Path) -> str:
 def published(monkeypatch: pytest.MonkeyPatch) -> list[Publish]:
     """Collect what would go to the broker."""
     messages: list[Publish] = []
-    monkeypatch.setattr(app, "publish", lambda _settings, message: messages.append(message))
+    monkeypatch.setattr(participant, "publish", lambda _settings, message: messages.append(message))
     return messages
 
 
@@ -79,7 +83,7 @@ def test_a_wrong_configuration_is_told_in_full_and_ends_with_2(
 def test_without_a_configuration_it_says_where_it_looked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(config, "PATHS", (tmp_path / "a", tmp_path / "b"))
+    monkeypatch.setattr(schema, "PATHS", (tmp_path / "a", tmp_path / "b"))
 
     assert refused(["check"], capsys) == f"no configuration: expected {tmp_path}/a or {tmp_path}/b, or --config FILE"
 
@@ -108,7 +112,7 @@ def test_a_program_without_its_part_of_the_configuration_does_not_start(
 
 
 @pytest.mark.parametrize(
-    ("command", "program"), [("run", "apimon_node.app.run_node"), ("poll", "apimon_node.poller.app.run_poller")]
+    ("command", "program"), [("run", "apimon_node.node.app.run_node"), ("poll", "apimon_node.poller.app.run_poller")]
 )
 def test_a_program_starts_with_the_settings_of_the_file(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, command: str, program: str
@@ -118,7 +122,7 @@ def test_a_program_starts_with_the_settings_of_the_file(
     caplog.set_level(logging.INFO, "apimon_node")
 
     assert main([command, "--config", SHIPPED]) == 0
-    assert started == [config.load(Path(SHIPPED))[0]]
+    assert started == [schema.load(Path(SHIPPED))[0]]
     assert caplog.messages == [f"configuration: {SHIPPED}"]
 
 
@@ -259,7 +263,7 @@ def test_discovery_clear_tells_how_far_it_came(
         if message.topic == POLLER_TOPIC:
             raise BrokerError("the broker does not answer")
 
-    monkeypatch.setattr(app, "publish", publish)
+    monkeypatch.setattr(participant, "publish", publish)
 
     assert main(["discovery", "clear", "--config", str(path)]) == 1
     assert capsys.readouterr() == (f"cleared {NODE_TOPIC}\n", "apimon-node: the broker does not answer\n")
@@ -328,7 +332,7 @@ def test_what_is_expected_to_go_wrong_ends_with_1_and_one_line(
     def publish(*_: object) -> None:
         raise BrokerError("the broker does not answer")
 
-    monkeypatch.setattr(app, "publish", publish)
+    monkeypatch.setattr(participant, "publish", publish)
 
     assert main(["publish", "ops", "Open=1", "--config", written]) == 1
     assert capsys.readouterr().err == "apimon-node: the broker does not answer\n"
@@ -383,7 +387,8 @@ def test_the_package_runs_as_a_module_and_logs_to_standard_error() -> None:
     process = subprocess.run(
         [sys.executable, "-c", (
             "import sys, logging\n"
-            "from apimon_node import app, cli\n"
+            "from apimon_node.commands import cli\n"
+            "from apimon_node.node import app\n"
             "app.run_node = lambda _: logging.getLogger('apimon_node').info('hello') or 1 / 0\n"
             f"sys.exit(cli.main(['run', '--config', {SHIPPED!r}]))"
         )],
@@ -433,7 +438,7 @@ def test_ctrl_c_ends_a_command_without_a_traceback(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(app, "publish", interrupted)
+    monkeypatch.setattr(participant, "publish", interrupted)
 
     assert main(["publish", "--config", SHIPPED, "ops", "A=1"]) == 130
     assert capsys.readouterr() == ("", "")

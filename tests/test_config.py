@@ -15,12 +15,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apimon_node import config
-from apimon_node.errors import ConfigError
-from apimon_node.picture.effects import Effect
-from apimon_node.picture.looks import Look, Match
-from apimon_node.picture.scene import Scene
-from apimon_node.settings import (
+from apimon_node.config import schema
+from apimon_node.config.settings import (
     AuthSettings,
     AuthType,
     BoardSettings,
@@ -34,12 +30,16 @@ from apimon_node.settings import (
     Protocol,
     QuietHours,
     Settings,
-    StatusPixel,
     StripSettings,
     TlsSettings,
     Transport,
     Ws281xSettings,
 )
+from apimon_node.errors import ConfigError
+from apimon_node.picture.effects import Effect
+from apimon_node.picture.looks import Look, Match
+from apimon_node.picture.painting import StatusPixel
+from apimon_node.picture.scene import Scene
 
 SHIPPED = Path(__file__).parent.parent / "config.yaml"
 
@@ -79,12 +79,12 @@ boards:
 
 
 def settings(text: str) -> Settings:
-    return config.parse(text)[0]
+    return schema.parse(text)[0]
 
 
 def problems(text: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
-        config.parse(text)
+        schema.parse(text)
     return list(caught.value.problems)
 
 
@@ -131,7 +131,7 @@ OAUTH2 = {
 
 
 def test_the_shipped_file_loads_without_a_warning() -> None:
-    loaded, warnings = config.load(SHIPPED)
+    loaded, warnings = schema.load(SHIPPED)
 
     assert warnings == []
     assert loaded.node is not None
@@ -172,7 +172,7 @@ def test_the_shipped_file_has_every_key_that_the_program_knows() -> None:
 
 def test_the_shipped_file_shows_the_default_of_every_key_that_has_one() -> None:
     shipped = yaml.safe_load(SHIPPED.read_text())
-    reference = config.load(SHIPPED)[0]._replace(file="")
+    reference = schema.load(SHIPPED)[0]._replace(file="")
     chosen = {"node", "strips", "looks", "poller", "boards", "overdue_after", "match"}
     checked = 0
     for path, mapping in mappings(shipped):
@@ -185,7 +185,7 @@ def test_the_shipped_file_shows_the_default_of_every_key_that_has_one() -> None:
                 inner = inner[step]
             del inner[key]
             try:
-                loaded = config.parse(yaml.safe_dump(without), folder=SHIPPED.parent)[0]
+                loaded = schema.parse(yaml.safe_dump(without), folder=SHIPPED.parent)[0]
             except ConfigError as err:
                 assert "is missing" in str(err)  # noqa: PT017 - a key without a default
                 continue
@@ -195,7 +195,7 @@ def test_the_shipped_file_shows_the_default_of_every_key_that_has_one() -> None:
 
 
 def test_the_file_of_the_design_loads() -> None:
-    loaded, warnings = config.parse(DESIGN)
+    loaded, warnings = schema.parse(DESIGN)
 
     assert loaded == Settings(
         MqttSettings(),
@@ -234,23 +234,23 @@ def test_an_empty_mapping_is_a_broker_on_this_machine() -> None:
 
 def test_the_first_of_the_usual_places_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here, there = tmp_path / "here.yaml", tmp_path / "there.yaml"
-    monkeypatch.setattr(config, "PATHS", (here, there))
+    monkeypatch.setattr(schema, "PATHS", (here, there))
     there.write_text(mqtt(host="there"))
-    assert config.load(None)[0].mqtt.host == "there"
+    assert schema.load(None)[0].mqtt.host == "there"
 
     here.write_text(mqtt(host="here"))
-    assert config.load(None)[0].mqtt.host == "here"
-    assert config.load(there)[0].mqtt.host == "there"
+    assert schema.load(None)[0].mqtt.host == "here"
+    assert schema.load(there)[0].mqtt.host == "there"
 
 
 def test_the_usual_places_are_here_and_etc() -> None:
-    assert list(map(str, config.PATHS)) == ["config.yaml", "/etc/apimon/config.yaml"]
+    assert list(map(str, schema.PATHS)) == ["config.yaml", "/etc/apimon/config.yaml"]
 
 
 def test_no_configuration_at_all_names_the_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "PATHS", (tmp_path / "a", tmp_path / "b"))
+    monkeypatch.setattr(schema, "PATHS", (tmp_path / "a", tmp_path / "b"))
     with pytest.raises(ConfigError, match=f"^no configuration: expected {tmp_path}/a or {tmp_path}/b, or --config"):
-        config.load(None)
+        schema.load(None)
 
 
 @pytest.mark.parametrize(("content", "reason"), [(None, "No such file or directory"), (b"a: \xff", "it is not UTF-8")])
@@ -259,14 +259,14 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=f"^{re.escape(str(path))}: cannot be read: {reason}$"):
-        config.load(path)
+        schema.load(path)
 
 
 def test_problems_name_the_file_as_it_was_given(tmp_path: Path) -> None:
     path = tmp_path / "apimon.yaml"
     path.write_text("mqtt: {port: 0}\n")
     with pytest.raises(ConfigError) as caught:
-        config.load(path)
+        schema.load(path)
 
     assert str(caught.value) == f"{path}:1: mqtt.port: expected 1 to 65535, got 0"
 
@@ -384,7 +384,7 @@ boards: ops
 
 def test_all_lines_together_are_what_the_error_says() -> None:
     with pytest.raises(ConfigError) as caught:
-        config.parse("mqtt: {port: 0, host: 5}")
+        schema.parse("mqtt: {port: 0, host: 5}")
 
     assert str(caught.value).splitlines() == list(caught.value.problems)
     assert len(caught.value.problems) == 2
@@ -688,7 +688,7 @@ def test_pins_that_work(pins: tuple[int, ...]) -> None:
     ],
 )
 def test_what_may_not_work_is_a_warning(text: str, warning: str) -> None:
-    assert config.parse(text)[1] == [warning]
+    assert schema.parse(text)[1] == [warning]
 
 
 def test_what_a_strip_is_unless_told_otherwise_depends_on_its_driver() -> None:
@@ -703,7 +703,7 @@ def test_what_a_strip_is_unless_told_otherwise_depends_on_its_driver() -> None:
 def test_the_socket_of_a_strip_service_is_relative_to_the_file() -> None:
     text = strips("driver: ws281x, gpio: 18", ws281x="{socket: strip.sock}")
 
-    assert config.parse(text, folder=Path("/etc/apimon"))[0].ws281x.socket == Path("/etc/apimon/strip.sock")
+    assert schema.parse(text, folder=Path("/etc/apimon"))[0].ws281x.socket == Path("/etc/apimon/strip.sock")
 
 
 # What YAML makes of what people write
@@ -793,7 +793,7 @@ def test_what_is_no_configuration_at_all_is_told_in_one_line(text: str, expected
 @given(st.text("{}[]:-,&*!|>'\"#%@\n abmqtp1?~.", max_size=40) | st.text())
 def test_any_text_is_either_a_configuration_or_a_config_error(text: str) -> None:
     try:
-        config.parse(text)
+        schema.parse(text)
     except ConfigError:
         return
 
@@ -914,7 +914,7 @@ def test_with_tls_the_port_is_another_unless_named(values: dict[str, object], po
 
 def test_tls_in_full() -> None:
     text = "{ca_file: ca.crt, cert_file: me.crt, key_file: /etc/me.key, server_name: broker.example.com}"
-    parsed, _ = config.parse(mqtt(tls=text), folder=Path("/there"))
+    parsed, _ = schema.parse(mqtt(tls=text), folder=Path("/there"))
 
     assert parsed.mqtt.tls == TlsSettings(
         Path("/there/ca.crt"), Path("/there/me.crt"), Path("/etc/me.key"), "broker.example.com"
@@ -940,7 +940,7 @@ def test_websockets_have_a_path(path: str | None) -> None:
 
 
 def test_a_unix_socket_is_relative_to_the_file() -> None:
-    parsed, _ = config.parse(mqtt(transport="unix", socket="mosquitto.sock"), folder=Path("/run"))
+    parsed, _ = schema.parse(mqtt(transport="unix", socket="mosquitto.sock"), folder=Path("/run"))
 
     assert (parsed.mqtt.transport, parsed.mqtt.socket) == (Transport.UNIX, Path("/run/mosquitto.sock"))
     assert parsed.mqtt.address == "/run/mosquitto.sock"
@@ -1081,7 +1081,7 @@ def test_a_limit_that_leaves_nothing_for_light_is_refused_also_where_it_is_the_d
         f"config.yaml:4: strips[0].max_milliamps: expected 0 (no limit) or more than the {pixels} mA that its pixels"
         f" draw when dark, {got}: write {lowest(pixels)} or more, as the supply allows"
     )
-    assert config.parse(f"{text}{pixels}, max_milliamps: {lowest(pixels)}}}".replace(limit, ""))[1] == []
+    assert schema.parse(f"{text}{pixels}, max_milliamps: {lowest(pixels)}}}".replace(limit, ""))[1] == []
 
 
 def lowest(pixels: int) -> int:
@@ -1090,7 +1090,7 @@ def lowest(pixels: int) -> int:
 
 
 def test_a_limit_below_the_lowest_level_of_all_pixels_is_warned_of() -> None:
-    _, warnings = config.parse(strips("driver: spi").replace("pixels: 40", "pixels: 849"))
+    _, warnings = schema.parse(strips("driver: spi").replace("pixels: 40", "pixels: 849"))
 
     (warning,) = warnings
     assert warning == (
@@ -1100,7 +1100,7 @@ def test_a_limit_below_the_lowest_level_of_all_pixels_is_warned_of() -> None:
 
 
 def test_a_render_interval_below_half_a_second_works_with_a_warning() -> None:
-    loaded, warnings = config.parse(NODE.replace("hallway", "hallway, render_interval: 100ms"))
+    loaded, warnings = schema.parse(NODE.replace("hallway", "hallway, render_interval: 100ms"))
 
     assert loaded.node == NodeSettings("hallway", 0.1)
     (warning,) = warnings
@@ -1180,7 +1180,7 @@ def test_a_look_may_always_shine() -> None:
 def test_names_of_secret_files_are_relative_to_the_configuration(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(mqtt(password_file="secrets/mqtt") + auth(type="pat", token_file="/run/token"))
-    loaded = config.load(path)[0]
+    loaded = schema.load(path)[0]
 
     assert loaded.mqtt.password_file == tmp_path / "secrets/mqtt"
     assert loaded.poller is not None
@@ -1254,15 +1254,15 @@ def test_each_secret_has_its_name(auth: AuthType, name: str) -> None:
 def test_a_secret_that_others_can_read_on_the_way_is_warned_of(url: str, *, is_open: bool) -> None:
     client = auth(type="oauth2", client_id="x", token_url=f"'{url}'")
     assert (
-        config.parse(client)[1]
+        schema.parse(client)[1]
         == ["config.yaml:2: poller.jira.auth.token_url: is not https: the client secret goes unencrypted"] * is_open
     )
     token = auth(type="pat").replace("https://jira.example.com", f"'{url}'")
     assert (
-        config.parse(token)[1]
+        schema.parse(token)[1]
         == ["config.yaml:2: poller.jira.url: is not https: what pat signs in with goes unencrypted"] * is_open
     )
-    assert config.parse(POLLER.replace("https://jira.example.com", f"'{url}'"))[1] == []
+    assert schema.parse(POLLER.replace("https://jira.example.com", f"'{url}'"))[1] == []
 
 
 @pytest.mark.parametrize("key", ["password", "token", "secret"])
@@ -1442,14 +1442,14 @@ def test_fields_are_at_least_one_and_each_once(written: str, expected: str) -> N
 def test_rules_whose_outcome_does_not_leave_jira_are_a_warning(rule: dict[str, object]) -> None:
     text = board(**rule).replace("poller:", "poller:\n  fields: key")
 
-    assert config.parse(text)[1] == [
+    assert schema.parse(text)[1] == [
         "config.yaml:5: boards[0]: nothing becomes overdue: poller.fields does not have due"
     ]
-    assert config.parse(text.replace("fields: key", "fields: [key, due]"))[1] == []
+    assert schema.parse(text.replace("fields: key", "fields: [key, due]"))[1] == []
 
 
 def test_without_rules_due_need_not_leave_jira() -> None:
-    assert config.parse(poller(fields="key"))[1] == []
+    assert schema.parse(poller(fields="key"))[1] == []
 
 
 @pytest.mark.parametrize(
@@ -1470,5 +1470,5 @@ def test_atlassians_gateway_without_the_site_is_warned_of(site: str, *, warned: 
     text = POLLER.replace("https://jira.example.com", f"https://api.atlassian.com/ex/jira/0b1e{site}")
 
     assert [
-        warning.startswith("config.yaml:2: poller.jira.site: is not named") for warning in config.parse(text)[1]
+        warning.startswith("config.yaml:2: poller.jira.site: is not named") for warning in schema.parse(text)[1]
     ] == ([True] if warned else [])

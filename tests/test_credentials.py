@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from apimon_node import credentials
 from apimon_node.errors import ConfigError
+from apimon_node.process import credentials
 
 NAME = "mqtt-password"
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from world import World
 
-from apimon_node import config, wire
+from apimon_node import wire
+from apimon_node.config import schema
 from apimon_node.dashboard import payloads
-from apimon_node.description import description
+from apimon_node.node.description import description
 
 TOPIC = "apimon/nodes/hall/strips/ops/config"
 
@@ -26,7 +27,7 @@ overdue: {effect: blink}
 
 
 def test_it_tells_how_tickets_become_pixels_and_nothing_of_the_wiring() -> None:
-    settings, _ = config.parse(UNUSUAL)
+    settings, _ = schema.parse(UNUSUAL)
 
     assert json.loads(wire.dump(description(settings.strips[0], settings))) == {
         "boards": ["a", "b"],
@@ -67,7 +68,7 @@ def test_it_tells_how_tickets_become_pixels_and_nothing_of_the_wiring() -> None:
 
 @pytest.mark.parametrize("text", [UNUSUAL, Path("config.yaml").read_text(encoding="utf-8")])
 def test_whoever_reads_it_has_the_very_looks_of_the_node(text: str) -> None:
-    settings, _ = config.parse(text)
+    settings, _ = schema.parse(text)
     read = payloads.strip_config(wire.dump(description(settings.strips[0], settings)))
 
     assert read.looks == settings.looks

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from parts import Mosquitto, Observer, Program, node_config, wait_until
 
-from apimon_node import config, light
+from apimon_node.config import schema
+from apimon_node.config.explain import explain
+from apimon_node.contract import light
 from apimon_node.demo.jira import Account, JiraServer
 from apimon_node.demo.site import Site
 from apimon_node.errors import Failure
-from apimon_node.explain import explain
 from apimon_node.picture.scene import LightState
 from apimon_node.strip.codes import CODES
 from apimon_node.tickets import snapshot
@@ -154,7 +155,7 @@ def test_every_failure_class_has_a_row_with_what_is_done() -> None:
 def test_every_strip_in_an_example_is_one(page: str) -> None:
     blocks = re.findall(r"^```yaml\n(strips:.*?)^```", Path(page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     for block in blocks:
-        config.parse(f"node: {{id: hall}}\nlooks: [{{color: red}}]\n{block}")
+        schema.parse(f"node: {{id: hall}}\nlooks: [{{color: red}}]\n{block}")
 
     assert blocks or page == "docs/tutorial.md"
 
@@ -163,14 +164,14 @@ def test_every_list_of_looks_in_a_recipe_is_one() -> None:
     page = Path("docs/howto.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```yaml\n(looks:.*?)^```", page, re.MULTILINE | re.DOTALL)
 
-    assert [len(config.parse(block)[0].looks) for block in blocks] == [5, 4]
+    assert [len(schema.parse(block)[0].looks) for block in blocks] == [5, 4]
 
 
 def test_the_predecessors_configuration_in_our_words_is_what_check_says() -> None:
     page = Path("docs/from-apimon.md").read_text(encoding="utf-8")
     (text,) = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     (said,) = re.findall(r"^```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    settings, warnings = config.parse(text)
+    settings, warnings = schema.parse(text)
 
     assert said.splitlines() == list(explain(settings))
     assert warnings == []
@@ -188,7 +189,7 @@ def test_every_variable_of_the_predecessor_has_its_place(key: str) -> None:
 def test_the_recipe_of_a_quiet_night_is_one() -> None:
     page = Path("docs/howto.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"^```yaml\n(node:.*?)^```", page, re.MULTILINE | re.DOTALL)
-    settings, warnings = config.parse(block)
+    settings, warnings = schema.parse(block)
 
     assert warnings == []
     assert settings.node is not None

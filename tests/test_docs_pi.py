@@ -14,16 +14,18 @@ from ports import free_port
 from test_install import FRESH, wanted
 from test_link import is_down, is_up, until
 
-from apimon_node import checks, cli, config
-from apimon_node.app import link_to_broker
-from apimon_node.checks import Finding, Level, check_strips
-from apimon_node.explain import explain
+from apimon_node.clock import Instant
+from apimon_node.commands import cli
+from apimon_node.config import schema
+from apimon_node.config.explain import explain
 from apimon_node.install import places
 from apimon_node.install.plan import plan, release, started
 from apimon_node.install.switch import Release, switch
-from apimon_node.instant import Instant
+from apimon_node.machine import checks
+from apimon_node.machine.checks import Finding, Level, check_strips
 from apimon_node.mqtt.messages import Down, Up
-from apimon_node.node import Node
+from apimon_node.mqtt.participant import link_to_broker
+from apimon_node.node.node import Node
 from apimon_node.poller.poller import Poller
 
 PAGES = ("README.md", *sorted(map(str, Path("docs").glob("*.md"))))
@@ -146,18 +148,18 @@ def test_every_configuration_of_a_machine_is_one(page: str) -> None:
 
     assert len(files) >= 2
     for text in files:
-        assert config.parse(text)[1] == []
+        assert schema.parse(text)[1] == []
 
 
 def test_the_page_in_the_browser_has_a_configuration() -> None:
     (text,) = re.findall(r"^echo '(.*)' > view.yaml$", PI, re.MULTILINE)
 
-    assert config.parse(text)[0].mqtt.host == "hallway.local"
+    assert schema.parse(text)[0].mqtt.host == "hallway.local"
 
 
 def test_two_nodes_on_one_pi_share_no_strip_and_no_id() -> None:
     (kitchen,) = [text for text in blocks("docs/howto.md", "yaml") if text.startswith("# /etc/apimon/kitchen.yaml")]
-    settings, _ = config.parse(kitchen)
+    settings, _ = schema.parse(kitchen)
 
     assert settings.node is not None
     assert settings.node.id == "kitchen"
@@ -254,7 +256,7 @@ def test_the_broker_of_the_tutorial_lets_in_who_knows_the_password(
     folder, conf = recipe
     port, user = free_port(), pwd.getpwuid(os.geteuid()).pw_name
     (text,) = [block for block in blocks("docs/tutorial-pi.md", "yaml") if block.startswith("mqtt:")]
-    settings, _ = config.parse(text.replace("host: localhost", f"host: 127.0.0.1, port: {port}"))
+    settings, _ = schema.parse(text.replace("host: localhost", f"host: 127.0.0.1, port: {port}"))
     (folder / "mqtt-password").write_text(f"{password}\n", encoding="utf-8")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
     with Mosquitto(folder, f"user {user}\n{conf.replace('listener 1883', f'listener {port} 127.0.0.1')}") as broker:

@@ -11,9 +11,9 @@ from parts import Mosquitto
 from ports import free_port
 from test_link import is_down, is_up, until
 
-from apimon_node import config
-from apimon_node.app import link_to_broker
+from apimon_node.config import schema
 from apimon_node.mqtt.messages import Down
+from apimon_node.mqtt.participant import link_to_broker
 
 PAGE = Path("docs/security.md").read_text(encoding="utf-8")
 SHELL, CONF, YAML = (
@@ -40,7 +40,7 @@ def try_it(folder: Path, conf: str, yaml: str) -> list[object]:
         broker.wait_for(port)
         text = yaml.replace("host: broker.example.com", f"host: 127.0.0.1\n  port: {port}")
         text = text.replace("ca.crt", "ca.crt, server_name: broker.example.com")
-        settings, _ = config.parse(text, folder=folder)
+        settings, _ = schema.parse(text, folder=folder)
         with link_to_broker(settings, "apimon-node-hallway", None, ["apimon/#"]) as ours:
             return list(until(ours, lambda event: is_up(event) or is_down(event)))
 
@@ -71,7 +71,7 @@ def test_the_ways_in_the_how_to_are_configurations() -> None:
     page = Path("docs/howto.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```yaml\n(mqtt:.*?)^```", page, re.MULTILINE | re.DOTALL)
 
-    assert [config.parse(block)[0].mqtt.address for block in blocks] == [
+    assert [schema.parse(block)[0].mqtt.address for block in blocks] == [
         "broker.example.com:1883",
         "broker.example.com:8883",
         "broker.example.com:443",

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from parts import Mosquitto, Observer, Program, node_config, wait_until
 
-from apimon_node import config, doctor
-from apimon_node.checks import Finding, Level, line
+from apimon_node.commands import doctor
+from apimon_node.commands.doctor import examine
+from apimon_node.config import schema
 from apimon_node.demo.jira import Account, Answer, Hang, JiraServer
 from apimon_node.demo.site import Site
-from apimon_node.doctor import examine
+from apimon_node.machine.checks import Finding, Level, line
 from apimon_node.mqtt.messages import Down, Up
 
 SECRET = "s3cret-token"
@@ -40,7 +41,7 @@ STATUS, AVAILABILITY, TICKETS = "apimon/nodes/hall/status", "apimon/nodes/hall/a
 
 def told(text: str) -> list[str]:
     """Examine, and give the lines."""
-    return [line(finding) for finding in examine(config.parse(text)[0])]
+    return [line(finding) for finding in examine(schema.parse(text)[0])]
 
 
 def node(port: int, mqtt: str = "") -> str:
@@ -409,7 +410,7 @@ def test_a_jira_that_hangs_is_waited_for_only_so_long(jira: JiraServer, monkeypa
 
 @pytest.mark.usefixtures("asked")
 def test_without_the_library_it_is_to_be_installed(jira: JiraServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("apimon_node.extras.find_spec", lambda _: None)
+    monkeypatch.setattr("apimon_node.process.extras.find_spec", lambda _: None)
 
     assert importlib.util.find_spec("jira")
     assert of_jira(jira) == ["PROBLEM  jira        jira not installed → pip install 'apimon-node[jira]'"]

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from rigs import BLUE, DARK, GREEN, PIXELS, RED, RIGS, Rig, answer, fails
 
+from apimon_node.config.settings import StripSettings, Ws281xSettings
 from apimon_node.errors import InstallError
-from apimon_node.settings import StripSettings, Ws281xSettings
+from apimon_node.node.drivers import open_drivers
 from apimon_node.strip import drivers
-from apimon_node.strip.drivers import DRIVERS, open_drivers
+from apimon_node.strip.drivers import DRIVERS
 
 FRAME = (RED + GREEN + BLUE + DARK) * 2
 
@@ -135,7 +136,7 @@ def test_two_strips_of_ws281x_have_one_driver_whose_frame_is_both() -> None:
 
 
 def test_without_the_library_it_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("apimon_node.extras.find_spec", lambda _name: None)
+    monkeypatch.setattr("apimon_node.process.extras.find_spec", lambda _name: None)
     with (
         ExitStack() as stack,
         pytest.raises(InstallError, match=r"^_rpi_ws281x not installed: pip install 'apimon-node"),

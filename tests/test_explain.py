@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apimon_node import config, values
-from apimon_node.explain import explain, seconds
+from apimon_node.config import scalars, schema
+from apimon_node.config.explain import explain, seconds
 
 SHIPPED = Path(__file__).parent.parent / "config.yaml"
 
 
 def test_the_shipped_file_in_words() -> None:
-    assert list(explain(config.load(SHIPPED)[0])) == [
+    assert list(explain(schema.load(SHIPPED)[0])) == [
         "broker    localhost:1883, MQTT auto, topics below apimon/",
         "node      hallway: at most a frame every 0.5s, at least one every 1m",
         "strip     ops: 40 pixels on terminal; boards ops; brightness 100%; status pixel first",
@@ -34,7 +34,7 @@ def test_the_shipped_file_in_words() -> None:
 
 
 def test_what_is_unusual_is_told_too() -> None:
-    settings, _ = config.parse(
+    settings, _ = schema.parse(
         """
 mqtt: {host: broker, username: me}
 node: {id: n, quiet_hours: {from: "22:00", to: "06:30", time_zone: Europe/Berlin}}
@@ -83,13 +83,13 @@ boards: [{name: a, jql: x}]
     ],
 )
 def test_the_rules_of_a_board_in_words(rules: str, words: str) -> None:
-    settings, _ = config.parse(f"boards: [{{name: a, jql: x, {rules}}}]")
+    settings, _ = schema.parse(f"boards: [{{name: a, jql: x, {rules}}}]")
 
     assert list(explain(settings))[1:] == [f"board     a: x; {words}"]
 
 
 def test_a_poller_tells_what_leaves_jira_and_where_its_days_end_and_its_links_lead() -> None:
-    settings, _ = config.parse(
+    settings, _ = schema.parse(
         """
 poller:
   fields: [summary, key, assignee]
@@ -107,7 +107,7 @@ boards: [{name: a, jql: x}]
 
 
 def test_a_client_of_oauth2_is_told_with_the_host_of_its_token_server() -> None:
-    settings, _ = config.parse(
+    settings, _ = schema.parse(
         """
 poller:
   jira:
@@ -125,7 +125,7 @@ boards: [{name: a, jql: x}]
 
 
 def test_quiet_hours_without_a_time_zone_name_whose_time_they_mean() -> None:
-    settings, _ = config.parse("node: {id: n, quiet_hours: {from: '22:00', to: '06:30', effect: off}}")
+    settings, _ = schema.parse("node: {id: n, quiet_hours: {from: '22:00', to: '06:30', effect: off}}")
 
     assert list(explain(settings))[-2] == "quiet     from 22:00 to 06:30 by this machine's time: off"
 
@@ -139,7 +139,7 @@ def test_quiet_hours_without_a_time_zone_name_whose_time_they_mean() -> None:
     ],
 )
 def test_what_home_assistant_is_told_is_told(home: str, text: str) -> None:
-    settings, _ = config.parse(f"node: {{id: n}}\nhome_assistant: {home}\n")
+    settings, _ = schema.parse(f"node: {{id: n}}\nhome_assistant: {home}\n")
 
     assert list(explain(settings))[-1] == f"discovery {text}"
 
@@ -161,13 +161,13 @@ def test_what_home_assistant_is_told_is_told(home: str, text: str) -> None:
     ],
 )
 def test_the_way_to_the_broker_is_told(mqtt: str, told: str) -> None:
-    (line,) = explain(config.parse(f"mqtt: {mqtt}")[0])
+    (line,) = explain(schema.parse(f"mqtt: {mqtt}")[0])
 
     assert line == f"broker    {told}, MQTT auto, topics below apimon/"
 
 
 def test_an_empty_configuration_still_has_a_broker() -> None:
-    assert len(list(explain(config.parse("{}")[0]))) == 1
+    assert len(list(explain(schema.parse("{}")[0]))) == 1
 
 
 @pytest.mark.parametrize(
@@ -192,11 +192,11 @@ def test_a_duration_is_written_as_the_configuration_has_it(value: float, text: s
 
 @given(st.integers(0, 520 * 604_800) | st.integers(10, 60_000).map(lambda milliseconds: milliseconds / 1000))
 def test_a_duration_in_words_can_be_put_back_into_the_configuration(value: float) -> None:
-    assert values.duration("0s", "520w")(seconds(value)) == pytest.approx(value)
+    assert scalars.duration("0s", "520w")(seconds(value)) == pytest.approx(value)
 
 
 def test_one_pixel_is_one() -> None:
-    settings, _ = config.parse(
+    settings, _ = schema.parse(
         "{node: {id: n}, strips: [{name: s, driver: memory, pixels: 1, boards: [a]}], looks: [{match: {}, color: red}]}"
     )
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from parts import PATIENCE
 
-from apimon_node import extras
 from apimon_node.errors import InstallError
+from apimon_node.process import extras
 
 SHIPPED = str(Path(__file__).parent.parent / "config.yaml")
 
@@ -32,7 +32,8 @@ def test_what_is_missing_is_named_with_the_command_that_brings_it() -> None:
     ],
 )
 def test_a_program_without_its_library_says_so_and_starts_nothing(args: list[str], library: str, extra: str) -> None:
-    code = f"import sys; sys.modules[{library!r}] = None; from apimon_node.cli import main; sys.exit(main({args!r}))"
+    start = f"from apimon_node.commands.cli import main; sys.exit(main({args!r}))"
+    code = f"import sys; sys.modules[{library!r}] = None; {start}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=False)
 
     assert done.returncode == 1

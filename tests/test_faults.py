@@ -2,8 +2,9 @@
 
 import pytest
 
-from apimon_node.faults import Fault, Faults, Remark
-from apimon_node.instant import Instant
+from apimon_node.clock import Instant
+from apimon_node.mqtt.faults import Fault, Faults
+from apimon_node.process.remarks import Remark
 
 NOON = Instant(0, 1_795_435_200.0)  # 2026-11-23T12:00:00Z
 

@@ -7,10 +7,10 @@ import pytest
 from looking import Looker, looking, tickets
 from world import NOON
 
+from apimon_node.clock import Instant
 from apimon_node.dashboard.fleet import Fleet
 from apimon_node.dashboard.heard import RENEWED_WITHIN
 from apimon_node.dashboard.overview import Board, BoardState, BrokerState, Overview, StatusCount
-from apimon_node.instant import Instant
 from apimon_node.mqtt.messages import Message, Refused
 from apimon_node.picture.scene import LightState, Scene
 

@@ -25,13 +25,14 @@ OF_OTHERS = {"paho", "yaml", "webcolors"}
 """webcolors only where the configuration has colours by name."""
 
 OURS_FOR_OTHERS = (
-    "acl",
-    "checks",  # of real strips
+    "commands.acl",
+    "commands.doctor",
+    "commands.example",
+    "commands.preview",
     "demo",
-    "doctor",
-    "machine",
-    "mqtt.home_assistant_poller",
-    "poller.",  # but for what reads a query in the configuration
+    "home_assistant.poller",
+    "machine",  # of real strips
+    "poller",
     "strip.serve",
     "strip.spi",
     "strip.terminal",
@@ -65,8 +66,8 @@ def test_a_running_node_has_imported_nothing_that_it_does_without(imported: set[
     ours = {name.removeprefix("apimon_node.") for name in imported if name.startswith("apimon_node.")}
 
     assert outermost - set(sys.stdlib_module_names) == OF_OTHERS | {"apimon_node"}
-    assert "node" in ours
-    assert {name for name in ours if name.startswith(OURS_FOR_OTHERS)} == {"poller.jql"}
+    assert "node.node" in ours
+    assert {name for name in ours if name.startswith(OURS_FOR_OTHERS)} == set()
     assert outermost & UNUSED == set()
 
 

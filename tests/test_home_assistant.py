@@ -15,12 +15,12 @@ from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from test_docs import EXAMPLES
 
-from apimon_node import config
-from apimon_node.mqtt import home_assistant_node, home_assistant_poller
-from apimon_node.mqtt.home_assistant import config_topics, readable, slug
+from apimon_node.config import schema
+from apimon_node.config.settings import Settings
+from apimon_node.contract.events import EventType
+from apimon_node.home_assistant import node, poller
+from apimon_node.home_assistant.entities import config_topics, readable, slug
 from apimon_node.mqtt.messages import Publish
-from apimon_node.poller.changes import EventType
-from apimon_node.settings import Settings
 
 CONFIG = """
 mqtt: {base_topic: home/tickets}
@@ -37,15 +37,15 @@ ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
 
 
 def settings(text: str = CONFIG) -> Settings:
-    return config.parse(text)[0]
+    return schema.parse(text)[0]
 
 
 def of_node(text: str = CONFIG) -> Publish:
-    return home_assistant_node.discovery(settings(text), "1.2.3")
+    return node.discovery(settings(text), "1.2.3")
 
 
 def of_poller(statuses: dict[str, set[str]] = STATUSES, text: str = CONFIG) -> Publish:
-    return home_assistant_poller.discovery(settings(text), statuses, "1.2.3")
+    return poller.discovery(settings(text), statuses, "1.2.3")
 
 
 def payload(message: Publish) -> dict[str, Any]:
@@ -349,7 +349,7 @@ def test_a_poller_without_statuses_has_the_rest() -> None:
 
 
 def test_statuses_come_in_one_order_whatever_the_order_in_which_they_were_found() -> None:
-    one, other = (home_assistant_poller.discovery(settings(), {"ops": words}, "1") for words in ("abc", "cab"))
+    one, other = (poller.discovery(settings(), {"ops": words}, "1") for words in ("abc", "cab"))
 
     assert one == other
 
@@ -359,7 +359,7 @@ def test_not_every_status_of_a_board_that_has_hundreds_becomes_a_sensor() -> Non
 
     names = [name for name in components(of_poller({"ops": statuses})) if name.startswith("status:")]
 
-    assert len(names) == home_assistant_poller.STATUSES
+    assert len(names) == poller.STATUSES
 
 
 def test_statuses_of_boards_that_the_poller_does_not_have_are_nobodys() -> None:

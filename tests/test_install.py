@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from apimon_node import config
-from apimon_node.checks import CLOCKS, Boot, Machine, Pi
+from apimon_node.config import schema
+from apimon_node.config.settings import Settings
 from apimon_node.errors import InstallError
 from apimon_node.install import boot, commands, pip, places, source
 from apimon_node.install.host import (
@@ -31,7 +31,7 @@ from apimon_node.install.plan import OURS, kept, our_unit, plan, removal, starte
 from apimon_node.install.steps import Build, Copy, Folder, Link, Remove, Restore, Stay, Step, Systemctl, Write, so, told
 from apimon_node.install.switch import Release, configurations, keep, switch
 from apimon_node.install.template import as_id, first
-from apimon_node.settings import Settings
+from apimon_node.machine.checks import CLOCKS, Boot, Machine, Pi
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = source.shipped()
@@ -55,7 +55,7 @@ FRESH = Host(
 def wanted(*words: str, host: Host = FRESH, text: str | None = None, shipped: Shipped = SHIPPED) -> Wanted:
     chosen = roles(frozenset(words), frozenset(), host.machine.pi)
     text = text or first(shipped.config, chosen, host.machine.pi, "hallway")
-    return Wanted("file:///home/pi/apimon_node", chosen, shipped, text, config.parse(text)[0])
+    return Wanted("file:///home/pi/apimon_node", chosen, shipped, text, schema.parse(text)[0])
 
 
 def open_steps(steps: list[Step]) -> list[str]:
@@ -279,12 +279,12 @@ def test_the_first_configuration_has_the_driver_of_this_machine(
     words: str, pi: Pi, driver: str, gpio: int | None, socket: str | None
 ) -> None:
     text = first(SHIPPED.config, frozenset(words.split()), pi, "")
-    settings, warnings = config.parse(text)
+    settings, warnings = schema.parse(text)
 
-    assert warnings == config.parse(SHIPPED.config)[1]
+    assert warnings == schema.parse(SHIPPED.config)[1]
     assert [(strip.driver, strip.gpio) for strip in settings.strips] == [(driver, gpio)]
     assert settings.ws281x.socket == (socket and Path(socket))
-    assert settings.mqtt == config.parse(SHIPPED.config)[0].mqtt
+    assert settings.mqtt == schema.parse(SHIPPED.config)[0].mqtt
     changed = zip(SHIPPED.config.splitlines(), text.splitlines(), strict=True)
     assert all(old.find("#") == new.find("#") for old, new in changed if old != new and len(old) < 40)
 
@@ -307,7 +307,7 @@ def test_a_host_name_becomes_an_id(name: str, expected: str) -> None:
 @pytest.mark.parametrize(("name", "expected"), [("raspberrypi-in-the-kitchen", None), ("localhost", "hallway main")])
 @pytest.mark.parametrize("words", ["node poller", "poller"])
 def test_two_machines_do_not_have_the_same_ids(words: str, name: str, expected: str | None) -> None:
-    settings, _ = config.parse(first(SHIPPED.config, frozenset(words.split()), Pi.ZERO_W, name))
+    settings, _ = schema.parse(first(SHIPPED.config, frozenset(words.split()), Pi.ZERO_W, name))
 
     assert settings.node is not None
     assert settings.poller is not None
@@ -392,7 +392,7 @@ def test_what_a_driver_lacks_is_said_in_one_line(host: Host, words: str, text: s
 
 
 def settings(strip: str) -> Settings:
-    return config.parse(f"node: {{id: n}}\nstrips: [{{name: a, boards: [b], {strip}}}]\nlooks: [{{color: red}}]\n")[0]
+    return schema.parse(f"node: {{id: n}}\nstrips: [{{name: a, boards: [b], {strip}}}]\nlooks: [{{color: red}}]\n")[0]
 
 
 @pytest.mark.parametrize(

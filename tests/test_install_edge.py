@@ -16,7 +16,7 @@ import pytest
 from parts import wait_until
 from toy_release import toy_wheel
 
-from apimon_node.cli import main
+from apimon_node.commands.cli import main
 from apimon_node.errors import ConfigError, InstallError
 from apimon_node.install import commands, edge, pip, places, releases, source, systemd
 from apimon_node.install.change import Talk

@@ -80,10 +80,10 @@ def sources(folder: Path) -> Iterator[Path]:
         if name != "apimon_node":
             change(source / "apimon_node/__init__.py", __version__, NEXT)
         if name in BROKEN:
-            change(source / "apimon_node/app.py", *BROKEN[name])
+            change(source / "apimon_node/node/app.py", *BROKEN[name])
         if name == "picky":
-            change(source / "apimon_node/config.py", '"render_interval": Key', '"frame_interval": Key')
-            change(source / "apimon_node/settings.py", "    render_interval: ", "    frame_interval: ")
+            change(source / "apimon_node/config/schema.py", '"render_interval": Key', '"frame_interval": Key')
+            change(source / "apimon_node/config/settings.py", "    render_interval: ", "    frame_interval: ")
         yield source
 
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from apimon_node.config.settings import BoardSettings, OverdueSince, PollerSettings
 from apimon_node.errors import JiraError, JiraState
-from apimon_node.poller import issues as module
-from apimon_node.poller.question import Question, question, sla_fields
-from apimon_node.settings import BoardSettings, OverdueSince, PollerSettings
+from apimon_node.poller.jira import issues as module
+from apimon_node.poller.jira.question import Question, question, sla_fields
 from apimon_node.tickets.snapshot import ALWAYS, Snapshot, Ticket, dump, parse
 
 EIGHT = 1_795_420_800.0  # 2026-11-23T08:00:00Z

@@ -30,6 +30,7 @@ from searching import (
     time_for,
 )
 
+from apimon_node.config.settings import AuthType
 from apimon_node.demo.issue import Issue
 from apimon_node.demo.jira import (
     HTML,
@@ -47,9 +48,8 @@ from apimon_node.demo.jira import (
 )
 from apimon_node.demo.site import Site
 from apimon_node.errors import JiraState
-from apimon_node.poller.client import DAY, JiraClient
-from apimon_node.poller.transport import MAX_REDIRECTS
-from apimon_node.settings import AuthType
+from apimon_node.poller.jira.client import DAY, JiraClient
+from apimon_node.poller.jira.transport import MAX_REDIRECTS
 
 CLOUD_PAGE, DATA_CENTER_PAGE = "api/3/search/jql", "api/2/search"
 KIND, CATALOGUE = "api/2/serverInfo", "api/2/field"
@@ -82,7 +82,7 @@ def client(server: JiraServer) -> Iterator[JiraClient]:
 
 
 def test_importing_the_client_imports_neither_jira_nor_requests() -> None:
-    code = "import sys, apimon_node.poller.client; print({'jira', 'requests', 'urllib3'} & set(sys.modules))"
+    code = "import sys, apimon_node.poller.jira.client; print({'jira', 'requests', 'urllib3'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apimon_node.config.jql import bounded, restriction
 from apimon_node.demo.jql import Query, parse
-from apimon_node.poller.jql import bounded, restriction
 
 
 def test_a_query_is_put_in_parentheses_so_that_an_or_in_it_stays_in_it() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from world import CONFIG, LIGHT, World
 
-from apimon_node import light
+from apimon_node.contract import light
 from apimon_node.errors import PayloadError
 from apimon_node.mqtt.messages import Publish
 from apimon_node.picture.scene import LightState, Scene

@@ -16,12 +16,12 @@ from packaging.requirements import Requirement
 from parts import PATIENCE, Mosquitto, Observer, wait_until
 from ports import free_port
 
-from apimon_node.backoff import Backoff
+from apimon_node.config.settings import MqttSettings, Protocol
 from apimon_node.errors import ConfigError
 from apimon_node.mqtt import connection, link
 from apimon_node.mqtt.link import IN_FLIGHT, Link
 from apimon_node.mqtt.messages import Down, Event, Message, Publish, Refused, Up
-from apimon_node.settings import MqttSettings, Protocol
+from apimon_node.timing import Backoff
 
 WILL = Publish("apimon/nodes/hall/availability", b"offline")
 

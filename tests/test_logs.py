@@ -12,10 +12,9 @@ import pytest
 from journal import Journal
 from parts import PATIENCE, Mosquitto, Observer, Program, node_config, wait_until
 
-from apimon_node import logs
-from apimon_node.cli import main
-from apimon_node.faults import Remark
-from apimon_node.settings import LogLevel
+from apimon_node.commands.cli import main
+from apimon_node.process import logs
+from apimon_node.process.remarks import LogLevel, Remark
 
 TICKETS = "apimon/tickets/ops"
 RESPONSE = "apimon/nodes/hall/response/log_level"
@@ -175,7 +174,7 @@ def test_a_journal_that_hangs_costs_lines_and_one_short_wait_and_the_next_line_s
 
 # --- Whether there is one ---
 
-WHERE = "from apimon_node import logs; print(logs.under_journal())"
+WHERE = "from apimon_node.process import logs; print(logs.under_journal())"
 
 
 def status(file: int) -> str:
@@ -272,8 +271,8 @@ def test_a_change_is_said_while_it_can_be(caplog: pytest.LogCaptureFixture) -> N
 
 def test_libraries_are_heard_from_a_warning_on_at_every_level() -> None:
     code = (
-        "import logging; from apimon_node import logs, settings\n"
-        "logs.start(settings.LogLevel.DEBUG)\n"
+        "import logging; from apimon_node.process import logs, remarks\n"
+        "logs.start(remarks.LogLevel.DEBUG)\n"
         "logging.getLogger('urllib3').info('GET /secret'); logging.getLogger('urllib3').warning('odd')\n"
         "logs.log.debug('ours')"
     )
@@ -353,7 +352,7 @@ def test_at_debug_each_attempt_to_connect_has_its_line(tmp_path: Path) -> None:
 
 
 def test_after_a_restart_the_level_is_the_configured_one(tmp_path: Path, broker: Mosquitto, observer: Observer) -> None:
-    soon = "from apimon_node import node\nnode.RESTART_EVERY = 0"
+    soon = "from apimon_node.node import node\nnode.RESTART_EVERY = 0"
     with Program(tmp_path, "run", "--config", node_config(tmp_path, broker.port), before=soon) as program:
         observer.wait_for("apimon/nodes/hall/availability", b"online")
         assert ask(observer, {"level": "error"})["was"] == "info"

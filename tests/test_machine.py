@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from apimon_node.checks import AUDIO, I2S, Boot, Device, Machine, Pi
-from apimon_node.machine import CONFIGS, look
+from apimon_node.machine.checks import AUDIO, I2S, Boot, Device, Machine, Pi
+from apimon_node.machine.probe import CONFIGS, look
 from apimon_node.strip import spi
 
 BOOKWORM, BULLSEYE = CONFIGS

@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from apimon_node.poller.masking import MASK, masked, sent
+from apimon_node.poller.jira.masking import MASK, masked, sent
 
 TOKEN = "ATATT3xFfGF0x-_.~+/=Ab9" * 8
 PASSWORDS = [

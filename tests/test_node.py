@@ -10,15 +10,15 @@ import pytest
 from world import CONFIG, NOON, World
 
 from apimon_node import wire
-from apimon_node.display import IMAGE_EVERY
+from apimon_node.config.settings import MqttSettings, TlsSettings, Transport
 from apimon_node.errors import Failure, StripError
 from apimon_node.mqtt import inbox
 from apimon_node.mqtt.messages import Message, Publish, Refused, Up
-from apimon_node.node import RESTART_EVERY
+from apimon_node.mqtt.requests import why_ignored
+from apimon_node.node.display import IMAGE_EVERY
+from apimon_node.node.node import RESTART_EVERY
 from apimon_node.picture.image import png
 from apimon_node.picture.layout import Pixel
-from apimon_node.request import why_ignored
-from apimon_node.settings import MqttSettings, TlsSettings, Transport
 from apimon_node.tickets import snapshot
 
 DAY = 24 * 3600
@@ -1229,7 +1229,7 @@ def test_a_frame_waits_for_no_image(monkeypatch: pytest.MonkeyPatch) -> None:
         drawn.append(row)
         return png(row)
 
-    monkeypatch.setattr("apimon_node.display.png", draw)
+    monkeypatch.setattr("apimon_node.node.display.png", draw)
     world = World().started(A=1)
     world.run(2 * IMAGE_EVERY)
     before = len(drawn)

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from apimon_node.config.settings import AuthSettings, AuthType, ClientAuth
 from apimon_node.errors import JiraError, JiraState
-from apimon_node.poller.oauth2 import HOUR, YEAR, Token, token
-from apimon_node.settings import AuthSettings, AuthType, ClientAuth
+from apimon_node.poller.jira.oauth2 import HOUR, YEAR, Token, token
 
 AUTH = AuthSettings(AuthType.OAUTH2, client_id="apimon", token_url="https://id.example.com/token")
 GOOD = {"access_token": "SECRETTOKEN", "token_type": "Bearer", "expires_in": 600}

@@ -4,14 +4,14 @@ from itertools import pairwise
 
 from world import NOON, World
 
-from apimon_node.config import parse as parse_config
+from apimon_node.clock import Instant
+from apimon_node.config.schema import parse as parse_config
 from apimon_node.demo.site import Site
 from apimon_node.errors import JiraError, JiraState
-from apimon_node.instant import Instant
 from apimon_node.mqtt.messages import Message, Publish, Up
-from apimon_node.poller.issues import tickets
+from apimon_node.poller.jira.issues import tickets
+from apimon_node.poller.jira.question import question
 from apimon_node.poller.poller import Poller
-from apimon_node.poller.question import question
 
 HOUR = 3600
 DOWN, UP = 8 * HOUR + 17, 13 * HOUR + 17

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from apimon_node.errors import JiraError, JiraState
-from apimon_node.poller import paging
-from apimon_node.poller.paging import MAX_PAGES, cloud, data_center
+from apimon_node.poller.jira import paging
+from apimon_node.poller.jira.paging import MAX_PAGES, cloud, data_center
 
 Page = dict[str, Any]
 

@@ -10,11 +10,11 @@ from contextlib import closing
 import pytest
 from searching import ACCOUNT, FIELDS, JQL, NOON, Clock, client_for, failure, many_tickets, paths, said, settings_for
 
+from apimon_node.config.settings import AuthType
 from apimon_node.demo.jira import Account, Hang, JiraServer, Request
 from apimon_node.errors import JiraError, JiraState
-from apimon_node.poller.client import JiraClient
-from apimon_node.poller.password import MAX_REFUSALS, PASSWORD_HOLD_S, PasswordGuard
-from apimon_node.settings import AuthType
+from apimon_node.poller.jira.client import JiraClient
+from apimon_node.poller.jira.password import MAX_REFUSALS, PASSWORD_HOLD_S, PasswordGuard
 
 MINUTE, HOUR = 60, 3600
 REFUSED = JiraError(JiraState.AUTH, "wrong", everywhere=True)

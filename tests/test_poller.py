@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from apimon_node import __version__
-from apimon_node.config import parse as parse_config
+from apimon_node.clock import Instant
+from apimon_node.config.schema import parse as parse_config
+from apimon_node.config.settings import BoardSettings, Settings
 from apimon_node.errors import JiraError, JiraState
-from apimon_node.faults import Remark
-from apimon_node.instant import Instant
-from apimon_node.mqtt.announcement import JITTER_LEAST
+from apimon_node.home_assistant.announcement import JITTER_LEAST
 from apimon_node.mqtt.messages import Down, Message, Publish, Refused, Up
+from apimon_node.mqtt.presence import GRACE
 from apimon_node.poller.poller import TIMES_EVERY, Poller
 from apimon_node.poller.schedule import START_SPREAD
-from apimon_node.presence import GRACE
-from apimon_node.settings import BoardSettings, Settings
+from apimon_node.process.remarks import Remark
 from apimon_node.tickets import snapshot
 from apimon_node.tickets.snapshot import Snapshot, Ticket
 

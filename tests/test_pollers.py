@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from apimon_node.contract.topics import Topics
 from apimon_node.mqtt.messages import Message
-from apimon_node.mqtt.topics import Topics
-from apimon_node.pollers import MAX_DETAIL, MOST, Pollers, Trouble
+from apimon_node.node.pollers import MAX_DETAIL, MOST, Pollers, Trouble
 
 WELL = {"poller": Trouble(), "jira": Trouble()}
 

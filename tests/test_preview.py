@@ -7,15 +7,15 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from apimon_node import config
-from apimon_node.cli import main
-from apimon_node.example import crowd, examples, mix
+from apimon_node.commands.cli import main
+from apimon_node.commands.example import crowd, examples, mix
+from apimon_node.commands.preview import preview
+from apimon_node.config import schema
+from apimon_node.config.settings import Settings
 from apimon_node.picture import svg
 from apimon_node.picture.effects import PULSE_FLOOR, Effect
 from apimon_node.picture.layout import Pixel
 from apimon_node.picture.looks import Look, Match, group
-from apimon_node.preview import preview
-from apimon_node.settings import Settings
 
 SVG = "{http://www.w3.org/2000/svg}"
 RED, GREEN = (255, 0, 0), (0, 255, 0)
@@ -23,7 +23,7 @@ LOOKS = "[{match: {status: Open}, color: red}, {color: blue, effect: blink}]"
 
 
 def settings(strip: str = "", *, node: str = "id: hall", looks: str = LOOKS) -> Settings:
-    return config.parse(
+    return schema.parse(
         f"node: {{{node}}}\nstrips: [{{name: ops, driver: memory, pixels: 10, boards: [ops]{strip}}}]\nlooks: {looks}\n"
     )[0]
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from apimon_node.config import parse as parse_config
+from apimon_node.clock import Instant
+from apimon_node.config.schema import parse as parse_config
+from apimon_node.contract.topics import Topics
 from apimon_node.errors import PayloadError
-from apimon_node.instant import Instant
 from apimon_node.mqtt.messages import Publish
-from apimon_node.mqtt.topics import Topics
 from apimon_node.poller.publication import Publication
 from apimon_node.tickets import snapshot
 from apimon_node.tickets.snapshot import Snapshot, Ticket

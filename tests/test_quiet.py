@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from world import LIGHT, NOON, World
 
-from apimon_node.instant import Instant
+from apimon_node.clock import Instant
+from apimon_node.config.settings import QuietHours
+from apimon_node.node.quiet import Quiet
 from apimon_node.picture.scene import LightState, Scene
-from apimon_node.quiet import Quiet
-from apimon_node.settings import QuietHours
 
 BERLIN = ZoneInfo("Europe/Berlin")
 HOUR = 3600.0

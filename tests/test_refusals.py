@@ -6,7 +6,7 @@ import pytest
 from requests.structures import CaseInsensitiveDict
 
 from apimon_node.errors import JiraState
-from apimon_node.poller.refusals import (
+from apimon_node.poller.jira.refusals import (
     CAPTCHA,
     DENIED,
     SIGNED_OUT,

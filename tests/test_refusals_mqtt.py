@@ -19,15 +19,15 @@ from ports import free_port
 from test_link import HANG, broken, is_down, is_up, until
 from test_transports import link_by, serving
 
-from apimon_node import credentials
-from apimon_node.app import link_to_broker, publish
-from apimon_node.doctor import _unreachable
+from apimon_node.commands.doctor import _unreachable
+from apimon_node.config.settings import MqttSettings, Protocol, Settings, TlsSettings, Transport
 from apimon_node.errors import BrokerError
 from apimon_node.mqtt import link, refusals, transport
 from apimon_node.mqtt.link import Link
 from apimon_node.mqtt.messages import Down, Publish, Refused
+from apimon_node.mqtt.participant import link_to_broker, publish
 from apimon_node.picture.effects import Effect
-from apimon_node.settings import MqttSettings, Protocol, Settings, TlsSettings, Transport
+from apimon_node.process import credentials
 
 DATE = r"20\d\d-\d\d-\d\d"
 

@@ -203,7 +203,7 @@ def test_requests_are_answered(tmp_path: Path, broker: Mosquitto, observer: Obse
 
 RESTART = "apimon/nodes/hall/request/restart"
 RESTARTED = "apimon/nodes/hall/response/restart"
-SOON = "from apimon_node import node\nnode.RESTART_EVERY = 1.5"
+SOON = "from apimon_node.node import node\nnode.RESTART_EVERY = 1.5"
 
 
 def answered(observer: Observer, transaction: int) -> bool:
@@ -299,7 +299,7 @@ def test_a_killed_node_finds_its_light_as_it_was(tmp_path: Path, broker: Mosquit
 
 STOPPED_MEANWHILE = """
 import os, signal
-from apimon_node import node
+from apimon_node.node import node
 node.RESTART_EVERY = 0
 farewell = node.Node.farewell
 def stop(self):
@@ -412,8 +412,8 @@ def test_publish_that_the_broker_refuses_fails(tmp_path: Path, monkeypatch: pyte
 
 BUG = """
 import sys
-from apimon_node import node
-from apimon_node.cli import main
+from apimon_node.node import node
+from apimon_node.commands.cli import main
 def bug(*_):
     raise ZeroDivisionError("injected")
 node.Node.{method} = bug

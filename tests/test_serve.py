@@ -246,7 +246,7 @@ def test_systemd_can_pass_the_socket(tmp_path: Path, pi: FakePi) -> None:
             "import os, sys\n"
             f"os.dup2({listener.fileno()}, 3)\n"
             "os.environ |= {'LISTEN_PID': str(os.getpid()), 'LISTEN_FDS': '1'}\n"
-            "from apimon_node.cli import main\n"
+            "from apimon_node.commands.cli import main\n"
             "sys.exit(main(['strip']))\n"
         )
         command = [sys.executable, "-c", code]

@@ -16,13 +16,13 @@ import pytest
 from parts import PATIENCE
 
 from apimon_node.errors import InstallError
-from apimon_node.service import Service, start_anew
+from apimon_node.process.service import Service, start_anew
 
 STOP_SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 
 WAITING = """
 import select
-from apimon_node.service import Service
+from apimon_node.process.service import Service
 
 with Service() as service:
     print("waiting", flush=True)
@@ -166,7 +166,7 @@ def test_without_systemd_there_is_none_afterwards_either() -> None:
 
 ANEW = """
 import os, sys
-from apimon_node.service import Service, start_anew
+from apimon_node.process.service import Service, start_anew
 
 with Service() as service:
     print(os.getpid(), *sys.argv[1:], sys.flags.optimize, flush=True)

@@ -9,7 +9,7 @@ import pytest
 from parts import PATIENCE, wait_until
 
 from apimon_node.errors import JiraError, JiraState
-from apimon_node.poller.shared import Shared
+from apimon_node.poller.jira.shared import Shared
 
 
 class Source:

@@ -32,6 +32,7 @@ from searching import (
     time_for,
 )
 
+from apimon_node.config.settings import AuthSettings, AuthType, ClientAuth, JiraSettings
 from apimon_node.demo.jira import (
     HTML,
     JSON,
@@ -49,10 +50,9 @@ from apimon_node.demo.jira import (
 )
 from apimon_node.demo.site import Site
 from apimon_node.errors import ApimonError, ConfigError, JiraState
-from apimon_node.poller.client import JiraClient
-from apimon_node.poller.refusals import SIGNED_OUT
-from apimon_node.poller.sign_in import SignIn
-from apimon_node.settings import AuthSettings, AuthType, ClientAuth, JiraSettings
+from apimon_node.poller.jira.client import JiraClient
+from apimon_node.poller.jira.refusals import SIGNED_OUT
+from apimon_node.poller.jira.sign_in import SignIn
 
 TOKEN = "oauth2/latest/token"
 PAGE = "api/2/search"

@@ -18,10 +18,10 @@ from parts import wait_until
 from raw import RawServer
 
 from apimon_node.errors import JiraError, JiraState
-from apimon_node.poller import transport
-from apimon_node.poller.oauth2 import TOKEN_SERVER
-from apimon_node.poller.refusals import JIRA, Server
-from apimon_node.poller.transport import Answer, Request, post
+from apimon_node.poller.jira import transport
+from apimon_node.poller.jira.oauth2 import TOKEN_SERVER
+from apimon_node.poller.jira.refusals import JIRA, Server
+from apimon_node.poller.jira.transport import Answer, Request, post
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -17,11 +17,11 @@ from parts import PATIENCE, Mosquitto, Observer, wait_until
 from ports import free_port
 from test_link import REFUSED_V5, SUBACK_V311, WELCOME_V311, is_down, is_message, is_up, until
 
+from apimon_node.config.settings import MqttSettings, Protocol, TlsSettings, Transport
 from apimon_node.mqtt import connection, link, transport, websocket
 from apimon_node.mqtt.link import Link
 from apimon_node.mqtt.messages import Down, Event, Message, Publish, Up
 from apimon_node.mqtt.websocket import BINARY, CLOSE, CONTINUATION, PING, PONG, Frames
-from apimon_node.settings import MqttSettings, Protocol, TlsSettings, Transport
 
 WAYS = ("tcp", "unix", "tls", "tls with a certificate", "ws", "wss")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from test_machine import as_nobody
 
-from apimon_node import config
+from apimon_node.config import schema
 from apimon_node.errors import ConfigError
 
 BOB, ALICE = 54321, 54322
@@ -30,9 +30,10 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can have the f
 
 def start(folder: Path, *command: str, sudo: int | None = None, before: str = "") -> subprocess.CompletedProcess[str]:
     """Run a command in a folder, as the shell of root does, or as sudo does for a user."""
+    program = f"{before}\nimport sys\nfrom apimon_node.commands.cli import main\nsys.exit(main())"
     environment = {name: value for name, value in os.environ.items() if name != "SUDO_UID"}
     return subprocess.run(
-        [sys.executable, "-c", f"{before}\nimport sys\nfrom apimon_node.cli import main\nsys.exit(main())", *command],
+        [sys.executable, "-c", program, *command],
         cwd=folder,
         env=environment if sudo is None else environment | {"SUDO_UID": str(sudo)},
         stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="surrogateescape", timeout=60, check=False,
@@ -151,7 +152,7 @@ def test_who_is_not_root_reads_what_anybody_has_written(folder: Path, monkeypatc
     (folder / "config.yaml").chmod(0o666)
     monkeypatch.chdir(folder)
     with as_nobody():
-        settings, warnings = config.load(None)
+        settings, warnings = schema.load(None)
 
     assert (settings.file, warnings) == (f"{folder}/config.yaml", [])
 
@@ -192,7 +193,7 @@ def test_it_is_by_name_where_there_is_one(folder: Path) -> None:
     status = os.stat_result([0o100600, 0, 0, 1, 2, 2, 0, 0, 0, 0])
 
     with pytest.raises(ConfigError, match="it belongs to bin, and neither to root"):
-        config._refuse_stranger(folder / "config.yaml", "it", status)
+        schema._refuse_stranger(folder / "config.yaml", "it", status)
 
 
 @as_root
@@ -200,11 +201,11 @@ def test_what_is_refused_is_not_passed_over(folder: Path, monkeypatch: pytest.Mo
     other = folder.parent / "etc.yaml"
     other.write_text(CONFIG)
     file_of_bob(folder)
-    monkeypatch.setattr(config, "PATHS", (folder / "config.yaml", other))
+    monkeypatch.setattr(schema, "PATHS", (folder / "config.yaml", other))
     monkeypatch.delenv("SUDO_UID", raising=False)
 
     with pytest.raises(ConfigError, match=f"^{folder}/config.yaml: it belongs to user {BOB}, "):
-        config.load(None)
+        schema.load(None)
 
 
 # --- which file it is ---
@@ -212,17 +213,18 @@ def test_what_is_refused_is_not_passed_over(folder: Path, monkeypatch: pytest.Mo
 
 def test_a_link_to_nowhere_is_not_passed_over(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "lost.yaml").symlink_to("nowhere.yaml")
-    monkeypatch.setattr(config, "PATHS", (folder / "lost.yaml", folder / "config.yaml"))
+    monkeypatch.setattr(schema, "PATHS", (folder / "lost.yaml", folder / "config.yaml"))
 
     with pytest.raises(ConfigError, match=f"^{folder}/lost.yaml: cannot be read: No such file or directory$"):
-        config.load(None)
+        schema.load(None)
 
 
 def test_the_file_that_was_not_read_is_named_too(folder: Path) -> None:
     (folder / "etc.yaml").write_text(CONFIG)
     done = start(
         folder, "check",
-        before=f"from apimon_node import config\nconfig.PATHS = (config.PATHS[0], config.Path('{folder}/etc.yaml'))",
+        before="from apimon_node.config import schema\n"
+        f"schema.PATHS = (schema.PATHS[0], schema.Path('{folder}/etc.yaml'))",
     )  # fmt: skip
 
     assert done.returncode == 0
@@ -235,9 +237,9 @@ def test_the_file_that_was_not_read_is_named_too(folder: Path) -> None:
 
 def test_two_names_of_one_file_are_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     link(folder)
-    monkeypatch.setattr(config, "PATHS", (folder / "config.yaml", folder / "real.yaml"))
+    monkeypatch.setattr(schema, "PATHS", (folder / "config.yaml", folder / "real.yaml"))
 
-    settings, warnings = config.load(None)
+    settings, warnings = schema.load(None)
 
     assert warnings == []
     assert settings.file == f"{folder}/config.yaml"

@@ -11,7 +11,7 @@ import uvicorn
 from browser import Listener, Served, browsers
 from parts import wait_until
 
-from apimon_node.cli import main
+from apimon_node.commands.cli import main
 from apimon_node.errors import ApimonError, ConfigError
 from apimon_node.view import feed, server
 from apimon_node.view.address import Address, Names, parse

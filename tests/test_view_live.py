@@ -13,8 +13,8 @@ from browser import Listener, Watched, chromium
 from parts import PATIENCE, Mosquitto, Observer, Program, node_config, wait_until
 from playwright.sync_api import Browser, Page, expect
 
-from apimon_node import config
-from apimon_node.settings import Settings
+from apimon_node.config import schema
+from apimon_node.config.settings import Settings
 from apimon_node.view.address import Address
 from apimon_node.view.app import View
 
@@ -161,7 +161,7 @@ def test_who_lets_others_reach_it_is_told_what_they_see(tmp_path: Path, broker: 
 
 
 def settings(port: int) -> Settings:
-    parsed, _ = config.parse(f"mqtt: {{host: 127.0.0.1, port: {port}}}")
+    parsed, _ = schema.parse(f"mqtt: {{host: 127.0.0.1, port: {port}}}")
     return parsed
 
 

@@ -20,9 +20,9 @@ from parts import PATIENCE, Mosquitto, Observer, Program, node_config, wait_unti
 from rich.console import Console, Group
 
 from apimon_node import wire
+from apimon_node.clock import Instant
 from apimon_node.dashboard import overview as o
 from apimon_node.errors import ApimonError
-from apimon_node.instant import Instant
 from apimon_node.picture.effects import Effect
 from apimon_node.picture.scene import LightState, Scene
 from apimon_node.watch.drawing import draw, moves

@@ -274,7 +274,7 @@ def test_a_node_works_and_starts_anew_where_nothing_can_be_written(
     tmp_path: Path, broker: Mosquitto, observer: Observer
 ) -> None:
     config = fast_node(tmp_path, broker.port)
-    soon = "from apimon_node import node\nnode.RESTART_EVERY = 0"
+    soon = "from apimon_node.node import node\nnode.RESTART_EVERY = 0"
     with Program(
         tmp_path, "run", "--config", config, before=soon, python=[*all_read_only(tmp_path), sys.executable]
     ) as program:

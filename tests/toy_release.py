@@ -28,7 +28,7 @@ def toy_wheel(folder: Path, version: str, units: dict[str, str] | None = None, m
     shipped = source.shipped()
     files = {
         "apimon_node/__init__.py": f'__version__ = "{version}"\n{more}',
-        "apimon_node/cli.py": PROGRAM.format(version=version),
+        "apimon_node/commands/cli.py": PROGRAM.format(version=version),
         "apimon_node/share/config.yaml": shipped.config,
         "apimon_node/share/systemd/spi.conf": shipped.spi,
     }
@@ -40,7 +40,7 @@ def toy_wheel(folder: Path, version: str, units: dict[str, str] | None = None, m
             "Provides-Extra: jira\nProvides-Extra: ws281x\n"
         ),
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: toy\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/entry_points.txt": "[console_scripts]\napimon-node = apimon_node.cli:main\n",
+        f"{info}/entry_points.txt": "[console_scripts]\napimon-node = apimon_node.commands.cli:main\n",
     }
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"apimon_node-{version}-py3-none-any.whl"

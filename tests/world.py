@@ -3,12 +3,12 @@
 import json
 from typing import Any
 
-from apimon_node import config
-from apimon_node.device import devices
+from apimon_node.clock import Instant
+from apimon_node.config import schema
 from apimon_node.errors import StripError
-from apimon_node.instant import Instant
 from apimon_node.mqtt.messages import Down, Event, Message, Publish, Up
-from apimon_node.node import Node
+from apimon_node.node.device import devices
+from apimon_node.node.node import Node
 from apimon_node.strip.memory import MemoryStrip
 
 LIGHT = "apimon/nodes/hall/light"
@@ -43,7 +43,7 @@ class World:
         wall: float = NOON,
         light: str | None = '{"state":"ON","brightness":255,"effect":"tickets"}',
     ) -> None:
-        self.settings, _ = config.parse(text or CONFIG.format(pixels=pixels, more=more))
+        self.settings, _ = schema.parse(text or CONFIG.format(pixels=pixels, more=more))
         self.connected = False
         self.now = 0.0
         self.lead = wall

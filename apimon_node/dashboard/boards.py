@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
+from apimon_node.clock import Instant
 from apimon_node.dashboard import overview, words
 from apimon_node.dashboard.overview import BoardState, StatusCount
-from apimon_node.instant import Instant
 from apimon_node.picture.looks import Seen
 from apimon_node.tickets.board import Board
 from apimon_node.tickets.snapshot import Snapshot, Ticket

@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from apimon_node.clock import Instant, WallClock
 from apimon_node.dashboard import words
 from apimon_node.dashboard.boards import Tickets, Watched
 from apimon_node.dashboard.fields import MOST
@@ -14,7 +15,6 @@ from apimon_node.dashboard.nodes import node, poller
 from apimon_node.dashboard.overview import Board, BoardState, Broker, BrokerState, Node, Overview, Poller, Strip
 from apimon_node.dashboard.payloads import PollerStatus, StripConfig, StripReport
 from apimon_node.dashboard.pixels import MOST_EFFORT, Conditions, Pile, effort, lit, reckon, sort, strip, unsaid
-from apimon_node.instant import Instant, WallClock
 from apimon_node.mqtt.messages import Down, Event, Message, Up
 from apimon_node.picture.looks import ages
 from apimon_node.picture.scene import LightState

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from apimon_node.clock import Instant
+from apimon_node.contract.light import parse_state
+from apimon_node.contract.topics import Topics
 from apimon_node.dashboard import payloads, words
 from apimon_node.dashboard.fields import MOST
 from apimon_node.dashboard.overview import Event
 from apimon_node.errors import PayloadError
-from apimon_node.instant import Instant
-from apimon_node.light import parse_state
 from apimon_node.mqtt.inbox import Inbox, take_newest
 from apimon_node.mqtt.messages import Message
-from apimon_node.mqtt.topics import Topics
 from apimon_node.tickets import snapshot
 
 RENEWED_WITHIN = 60.0

@@ -7,18 +7,17 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from apimon_node import wire
+from apimon_node.contract.events import EventType
+from apimon_node.contract.topics import OFFLINE, ONLINE
 from apimon_node.dashboard import advice, fields, words
 from apimon_node.dashboard.fields import MOST, Fields
 from apimon_node.dashboard.overview import Event, Fault, PollerBoard
 from apimon_node.errors import PayloadError
-from apimon_node.mqtt.topics import OFFLINE, ONLINE
 from apimon_node.picture.effects import PERIOD, Effect
 from apimon_node.picture.layout import Picture, Pixel
 from apimon_node.picture.looks import Look, Match
-from apimon_node.picture.painting import Status
+from apimon_node.picture.painting import Status, StatusPixel
 from apimon_node.picture.scene import Scene
-from apimon_node.poller.changes import EventType
-from apimon_node.settings import StatusPixel
 
 MAX_FAULTS = 50
 """Faults of a node; more of them are left out."""

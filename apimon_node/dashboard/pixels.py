@@ -11,12 +11,11 @@ from apimon_node.dashboard import overview
 from apimon_node.dashboard.boards import Tickets, card
 from apimon_node.dashboard.overview import FIRST, LegendEntry, Shows
 from apimon_node.dashboard.payloads import StripConfig, StripReport, StripSaid
-from apimon_node.display import status_pixel
 from apimon_node.picture.effects import Effect
 from apimon_node.picture.layout import DARK, Picture, Pixel, lay_out, runs
 from apimon_node.picture.looks import NOWHERE, Color, Group, Look, places
 from apimon_node.picture.painting import Status, compose
-from apimon_node.picture.scene import LightState, Scene, render, visible
+from apimon_node.picture.scene import LightState, Scene, render, status_pixel, visible
 from apimon_node.tickets.snapshot import Ticket
 
 SCREEN_GAMMA = 2.2

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from apimon_node import config, extras
+from apimon_node.config import schema
 from apimon_node.demo import broker
 from apimon_node.demo.buttons import ACCOUNT, Parts, buttons
 from apimon_node.demo.jira import JiraServer
@@ -24,7 +24,8 @@ from apimon_node.demo.processes import DemoError, Processes
 from apimon_node.demo.site import Site
 from apimon_node.demo.strip import Strip
 from apimon_node.demo.tour import Tour
-from apimon_node.service import Service
+from apimon_node.process import extras
+from apimon_node.process.service import Service
 
 if TYPE_CHECKING:
     from apimon_node.view.app import View
@@ -82,7 +83,7 @@ def run(seconds: float | None = None) -> None:
         parts = _parts(folder, broker.command(port, folder, mosquitto), stack)
         protocol = "auto" if mosquitto else "3.1.1"  # amqtt has no MQTT 5, and leaves its CONNECT without an answer
         file = _configure(folder, port=port, protocol=protocol, jira=parts.jira.url)
-        settings, _ = config.load(file)
+        settings, _ = schema.load(file)
         broker.wait_for(port, parts.start_broker())
         tour = stack.enter_context(Tour(buttons(parts)))
         view = stack.enter_context(View(settings, Address(port=0), tour=tour))

@@ -4,8 +4,8 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 
-from apimon_node.checks import CLOCKS, SPI_GPIO, Machine, Pi, library_transfer_size
-from apimon_node.settings import Settings, StripSettings
+from apimon_node.config.settings import Settings, StripSettings
+from apimon_node.machine.checks import CLOCKS, SPI_GPIO, Machine, Pi, library_transfer_size
 from apimon_node.strip.encoding import transfer_size
 
 BEGIN = "# apimon-node begins: for its strips; `apimon-node uninstall` removes this"

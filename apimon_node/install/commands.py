@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from apimon_node import __version__, config
+from apimon_node import __version__
+from apimon_node.config import schema
 from apimon_node.errors import InstallError
 from apimon_node.install import places, releases, source
 from apimon_node.install.change import Talk, change_over, do_all, placed, read, take
@@ -136,7 +137,7 @@ def _wish(host: Host, origin: str, wanted: frozenset[str]) -> Wanted:
     shipped = source.shipped()
     there = places.CONFIG in host.files
     text = host.files[places.CONFIG] if there else first(shipped.config, wanted, host.machine.pi, host.name)
-    settings, _ = config.parse(text, places.CONFIG, Path(places.CONFIG_FOLDER))
+    settings, _ = schema.parse(text, places.CONFIG, Path(places.CONFIG_FOLDER))
     drivers = {strip.driver for strip in settings.strips} & {SPI, WS281X}
     return Wanted(source.named(origin), wanted | drivers, shipped, text, settings)
 

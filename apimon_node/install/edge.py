@@ -9,12 +9,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from apimon_node import machine
 from apimon_node.errors import InstallError
 from apimon_node.install import places, releases, systemd
 from apimon_node.install.host import SPI_DROP_INS, Host
 from apimon_node.install.plan import LOADED, our_unit
 from apimon_node.install.steps import Action, Copy, Folder, Link, Remove, Restore, Stay, Step, Systemctl, Write
+from apimon_node.machine import probe
 
 LINKS = (places.CURRENT, places.PREVIOUS, places.COMMAND)
 FOLDERS = (places.HOME, places.CONFIG_FOLDER, places.CREDENTIALS)
@@ -39,7 +39,7 @@ class Edge(NamedTuple):
 
 def look(edge: Edge) -> Host:
     """See what is there. What is missing is no error."""
-    seen = machine.look(root=edge.root)
+    seen = probe.look(root=edge.root)
     states, stale = systemd.states()
     links = {path: target for path in LINKS if (target := _target(edge, path))}
     return Host(

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from apimon_node.checks import Machine, Pi
+from apimon_node.config.settings import Settings
 from apimon_node.install import places
-from apimon_node.settings import Settings
+from apimon_node.machine.checks import Machine, Pi
 
 NODE, POLLER, SPI, WS281X = "node", "poller", "spi", "ws281x"
 ROLES = (NODE, POLLER, SPI, WS281X)

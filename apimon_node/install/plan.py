@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
+from apimon_node.config.settings import Settings
 from apimon_node.install import boot, places
 from apimon_node.install.host import NODE, POLLER, SPI_DROP_INS, WS281X, Host, Wanted, extras, takes_spi
 from apimon_node.install.steps import Build, Folder, Link, Remove, Restore, Stay, Step, Systemctl, Write
-from apimon_node.settings import Settings
 
 NODE_UNIT, POLLER_UNIT, STRIP_SOCKET_UNIT = "apimon-node.service", "apimon-poller.service", "apimon-strip.socket"
 STRIP_UNIT = "apimon-strip.service"

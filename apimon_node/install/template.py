@@ -2,9 +2,9 @@
 
 import re
 
-from apimon_node.checks import Pi
 from apimon_node.install.host import NODE, SPI, WS281X
 from apimon_node.install.places import STRIP_SOCKET
+from apimon_node.machine.checks import Pi
 
 WS281X_PIN = "18"
 """The pin of PWM that the wiring in docs/hardware.md takes first."""

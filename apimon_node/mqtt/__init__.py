@@ -1,1 +1,1 @@
-"""The broker: the link to it, and the names of the topics."""
+"""The broker: the link to it, and what node and poller share as MQTT participants."""

@@ -18,11 +18,11 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from apimon_node.config.settings import MqttSettings, Protocol
 from apimon_node.errors import BrokerError, ConfigError
 from apimon_node.mqtt import refusals
 from apimon_node.mqtt.messages import Event, Message, Publish, Refused, Up
 from apimon_node.mqtt.transport import Stream, dial
-from apimon_node.settings import MqttSettings, Protocol
 
 GREETING_TIMEOUT = 5.0
 """Seconds for the broker to answer CONNECT and SUBSCRIBE."""

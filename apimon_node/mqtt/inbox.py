@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from apimon_node.clock import Instant
 from apimon_node.errors import PayloadError
-from apimon_node.instant import Instant
 from apimon_node.mqtt.messages import Message
 
 MESSAGES = 8

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import Protocol as Interface
 from typing import Self
 
-from apimon_node.background import Background
-from apimon_node.backoff import Backoff
+from apimon_node.config.settings import MqttSettings, Protocol
 from apimon_node.mqtt import refusals
 from apimon_node.mqtt.connection import Connection
 from apimon_node.mqtt.messages import Down, Event, Publish
-from apimon_node.settings import MqttSettings, Protocol
+from apimon_node.process.background import Background
+from apimon_node.timing import Backoff
 
 RECONNECT_FIRST, RECONNECT_LIMIT, RECONNECT_RESET = 1.0, 30.0, 10.0
 """Seconds (MQTT contract): the first wait, the longest, and how long a connection must hold to begin anew."""

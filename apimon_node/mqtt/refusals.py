@@ -6,7 +6,7 @@ What to do comes last, after a colon, and begins with `check` or `set`: `apimon-
 from collections.abc import Mapping
 
 from apimon_node import wire
-from apimon_node.settings import MqttSettings, TlsSettings
+from apimon_node.config.settings import MqttSettings, TlsSettings
 
 UNSUPPORTED_PROTOCOL = "Unsupported protocol version"
 """paho's name of CONNACK 132 (MQTT 5) and 1 (3.1.1)."""

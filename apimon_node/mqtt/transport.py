@@ -6,10 +6,10 @@ import ssl
 import time
 from pathlib import Path
 
+from apimon_node.config.settings import MqttSettings, TlsSettings, Transport
 from apimon_node.errors import BrokerError
 from apimon_node.mqtt import refusals, websocket
 from apimon_node.mqtt.websocket import WebSocket
-from apimon_node.settings import MqttSettings, TlsSettings, Transport
 
 DIAL_TIMEOUT = 5.0
 """Seconds for a connection to come about, and as many for TLS and a websocket over it."""

@@ -5,7 +5,7 @@ brightness, the limit on the current, the order of the channels, the direction.
 """
 
 from collections.abc import Iterator
-from enum import Enum
+from enum import Enum, StrEnum
 from functools import lru_cache
 from itertools import groupby
 from operator import sub
@@ -37,6 +37,14 @@ class Status(Enum):
     OK = "ok"
     CONNECTION = "connection"
     ERROR = "error"
+
+
+class StatusPixel(StrEnum):
+    """Which pixel tells of trouble."""
+
+    FIRST = "first"
+    LAST = "last"
+    NONE = "none"
 
 
 WHITE: Color = (255, 255, 255)

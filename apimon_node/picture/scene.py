@@ -7,6 +7,7 @@ from typing import NamedTuple
 from apimon_node.picture.effects import Effect
 from apimon_node.picture.layout import Pixel
 from apimon_node.picture.looks import Color, Group
+from apimon_node.picture.painting import HEARTBEAT, STATUS, Status, StatusPixel
 
 FULL = 255
 """The brightness (Home Assistant's scale) at which a strip is as bright as it is configured."""
@@ -62,6 +63,16 @@ def render(row: tuple[Pixel, ...], light: LightState, gamma: float) -> tuple[Pix
         share = NIGHT_SHARE ** (1 / gamma)  # gamma is still to come
         return tuple(pixel if pixel.always else pixel._replace(color=_dim(pixel.color, share)) for pixel in row)
     return row
+
+
+def status_pixel(
+    place: StatusPixel, status: Status, light: LightState, *, heartbeat: bool, pixels: int
+) -> tuple[Pixel | None, int]:
+    """Give what the status pixel of a strip shows, if anything, and where."""
+    at = pixels - 1 if place is StatusPixel.LAST else 0
+    if place is StatusPixel.NONE or light.effect is Scene.OFF:
+        return None, at
+    return STATUS.get(status) or (HEARTBEAT if heartbeat else None), at
 
 
 def _dim(color: Color, share: float) -> Color:

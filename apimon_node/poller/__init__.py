@@ -1,1 +1,1 @@
-"""Jira: what to ask and to publish (pure), and the client around python-jira."""
+"""The poller: what to ask Jira and to publish, when."""

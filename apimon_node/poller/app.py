@@ -6,16 +6,17 @@ from contextlib import ExitStack
 from functools import partial
 from typing import NamedTuple
 
-from apimon_node import credentials, extras
-from apimon_node.app import clock, hear, link_to_broker, pass_on
-from apimon_node.background import Background
+from apimon_node.config.settings import BoardSettings, PollerSettings, Settings
 from apimon_node.errors import JiraError
-from apimon_node.poller.client import JiraClient
-from apimon_node.poller.issues import tickets
+from apimon_node.mqtt.participant import hear, link_to_broker, pass_on
+from apimon_node.poller.jira.client import JiraClient
+from apimon_node.poller.jira.issues import tickets
+from apimon_node.poller.jira.question import question, sla_fields
 from apimon_node.poller.poller import Poller
-from apimon_node.poller.question import question, sla_fields
-from apimon_node.service import Service
-from apimon_node.settings import BoardSettings, PollerSettings, Settings
+from apimon_node.process import credentials, extras
+from apimon_node.process.background import Background
+from apimon_node.process.clock import clock
+from apimon_node.process.service import Service
 from apimon_node.tickets.snapshot import Ticket
 
 log = logging.getLogger("apimon_node")

@@ -1,22 +1,13 @@
 """What happens to the tickets of a board between two polls: the events that are worth telling. Pure."""
 
 from collections.abc import Iterable, Iterator
-from enum import StrEnum
 from typing import NamedTuple
 
+from apimon_node.contract.events import EventType
 from apimon_node.tickets.snapshot import Ticket
 
 PATIENCE = 2
 """Polls after which a ticket that somebody else has taken off the board counts as new when it comes back."""
-
-
-class EventType(StrEnum):
-    """The words of the event topic."""
-
-    CREATED = "created"
-    STATUS_CHANGED = "status_changed"
-    OVERDUE = "overdue"
-    CLOSED = "closed"
 
 
 class Change(NamedTuple):

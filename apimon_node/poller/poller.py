@@ -4,21 +4,22 @@ import math
 from collections.abc import Callable, Iterable
 
 from apimon_node import __version__, wire
+from apimon_node.clock import Instant, WallClock
+from apimon_node.config.settings import BoardSettings, PollerSettings, Settings
+from apimon_node.contract.topics import OFFLINE, ONLINE, Topics
 from apimon_node.errors import JiraError, JiraState, PayloadError
-from apimon_node.faults import Faults, Remark
-from apimon_node.instant import Instant, WallClock
+from apimon_node.home_assistant.announcement import Announcement
+from apimon_node.home_assistant.poller import discovery
 from apimon_node.mqtt import refusals
-from apimon_node.mqtt.announcement import Announcement
-from apimon_node.mqtt.home_assistant_poller import discovery
+from apimon_node.mqtt.faults import Faults
 from apimon_node.mqtt.inbox import Inbox
 from apimon_node.mqtt.messages import Down, Event, Message, Publish, Refused, Up
 from apimon_node.mqtt.outbox import Outbox
-from apimon_node.mqtt.topics import OFFLINE, ONLINE, Topics
+from apimon_node.mqtt.presence import GRACE
+from apimon_node.mqtt.requests import Requests
 from apimon_node.poller.publication import Publication
 from apimon_node.poller.schedule import Schedule
-from apimon_node.presence import GRACE
-from apimon_node.request import Requests
-from apimon_node.settings import BoardSettings, PollerSettings, Settings
+from apimon_node.process.remarks import Remark
 from apimon_node.tickets import snapshot
 from apimon_node.tickets.snapshot import Ticket
 

@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Iterable
 
 from apimon_node import wire
-from apimon_node.instant import Instant
+from apimon_node.clock import Instant
+from apimon_node.config.settings import BoardSettings, PollerSettings
+from apimon_node.contract.topics import Topics
 from apimon_node.mqtt.messages import Publish
-from apimon_node.mqtt.topics import Topics
 from apimon_node.poller.changes import Change, Changes
-from apimon_node.settings import BoardSettings, PollerSettings
 from apimon_node.tickets import snapshot
 from apimon_node.tickets.snapshot import Snapshot, Ticket
 

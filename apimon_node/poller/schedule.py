@@ -7,8 +7,8 @@ lasts, one board at a time asks on behalf of all, and all of them follow when it
 import math
 from collections.abc import Callable, Mapping
 
-from apimon_node.backoff import Backoff
 from apimon_node.errors import JiraError
+from apimon_node.timing import Backoff
 
 BACKOFF_LIMIT = 900.0
 """Seconds between two polls of a Jira that fails, at the most (unless the interval is longer)."""

@@ -6,8 +6,8 @@ Every failure gets a fresh start of the device at the next attempt (a fresh proc
 from collections import Counter
 from typing import NamedTuple
 
-from apimon_node.backoff import Backoff
 from apimon_node.errors import Failure
+from apimon_node.timing import Backoff
 
 FIRST, LIMIT, RESET = 1.0, 60.0, 60.0
 """Seconds: the first wait after a failure, the longest, and the health after which all begins anew."""

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from apimon_node.errors import StripError
-from apimon_node.service import Service
+from apimon_node.process.service import Service
 from apimon_node.strip import child
 from apimon_node.strip.users import names
 from apimon_node.strip.ws281x import command

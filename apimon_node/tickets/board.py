@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
 from apimon_node import wire
-from apimon_node.instant import Instant
+from apimon_node.clock import Instant
 from apimon_node.tickets.snapshot import Snapshot, Ticket
 
 

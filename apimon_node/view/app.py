@@ -8,12 +8,13 @@ from contextlib import ExitStack
 from typing import Self
 
 from apimon_node import wire
-from apimon_node.app import clock, guest_link
+from apimon_node.config.settings import Settings
 from apimon_node.dashboard.fleet import Fleet
 from apimon_node.dashboard.sections import Sections
 from apimon_node.mqtt.link import Waitable
-from apimon_node.service import Service
-from apimon_node.settings import Settings
+from apimon_node.mqtt.participant import guest_link
+from apimon_node.process.clock import clock
+from apimon_node.process.service import Service
 from apimon_node.view.address import Address, Names
 from apimon_node.view.feed import PACE, Feed
 from apimon_node.view.server import Server, Tour, application, listen, port_of

@@ -20,8 +20,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from apimon_node.background import Background
 from apimon_node.errors import ApimonError
+from apimon_node.process.background import Background
 from apimon_node.view.address import Address, Names
 from apimon_node.view.feed import Feed
 

@@ -3,10 +3,11 @@
 import math
 from contextlib import ExitStack
 
-from apimon_node.app import clock, guest_link
+from apimon_node.config.settings import Settings
 from apimon_node.dashboard.fleet import Fleet
-from apimon_node.service import Service
-from apimon_node.settings import Settings
+from apimon_node.mqtt.participant import guest_link
+from apimon_node.process.clock import clock
+from apimon_node.process.service import Service
 from apimon_node.watch.screen import Screen
 
 LOOK_EVERY = 0.5

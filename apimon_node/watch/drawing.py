@@ -9,8 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from apimon_node.clock import Instant
 from apimon_node.dashboard.overview import Board, BoardState, BrokerState, Event, Node, Overview, Poller
-from apimon_node.instant import Instant
 from apimon_node.picture.effects import Effect
 from apimon_node.watch.strips import BAD, GOOD, ODD, QUIET, Canvas, draw_strip
 

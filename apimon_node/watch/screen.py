@@ -10,9 +10,9 @@ from rich.live import Live
 from rich.segment import Segment, SegmentLines
 from rich.text import Text
 
+from apimon_node.clock import Instant
 from apimon_node.dashboard.overview import Overview
 from apimon_node.errors import ApimonError
-from apimon_node.instant import Instant
 from apimon_node.strip.terminal import has_blocks
 from apimon_node.watch.drawing import draw, moves
 from apimon_node.watch.strips import ODD, Canvas

@@ -10,8 +10,8 @@ from rich.padding import Padding
 from rich.style import Style
 from rich.text import Text
 
+from apimon_node.clock import Instant
 from apimon_node.dashboard.overview import LegendEntry, Pixel, Shows, Strip
-from apimon_node.instant import Instant
 from apimon_node.picture.effects import Effect, level
 from apimon_node.picture.looks import Color
 from apimon_node.strip.terminal import BLOCK, letter

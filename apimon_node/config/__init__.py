@@ -1,0 +1,1 @@
+"""The configuration: config.yaml to settings, with every problem at its line."""

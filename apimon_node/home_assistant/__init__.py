@@ -1,0 +1,1 @@
+"""What node and poller tell Home Assistant of themselves."""

@@ -1,0 +1,1 @@
+"""The machine: what it tells, and what that means for strips."""

@@ -1,0 +1,1 @@
+"""The node: tickets on strips."""

@@ -1,0 +1,103 @@
+"""What the pollers say of themselves, and so why a board's tickets may be old. Pure."""
+
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+from apimon_node import wire
+from apimon_node.contract.topics import OFFLINE, ONLINE, Topics
+from apimon_node.errors import JiraState, PayloadError
+from apimon_node.mqtt.messages import Message
+
+MOST = 1000
+"""Pollers that are remembered: anybody can invent another."""
+
+MAX_DETAIL = 200
+"""Characters of a poller's words that go into a fault."""
+
+
+class Trouble(NamedTuple):
+    """Why a board may be out of date; `text` None where that is no trouble."""
+
+    text: str | None = None
+    code: str | None = None
+
+
+class Heard:
+    """The last words of one poller: `refused` has, by the kind of message, why the last one could not be read."""
+
+    def __init__(self) -> None:
+        self.offline = False
+        self.boards: dict[str, Trouble] = {}
+        self.refused: dict[str, str] = {}
+
+
+class Pollers:
+    """All pollers, as far as they have to do with these boards."""
+
+    def __init__(self, topics: Topics, boards: Collection[str]) -> None:
+        self._prefix = topics.poller("").base
+        self._wanted = boards
+        self._pollers: dict[str, Heard] = {}
+
+    def take(self, message: Message) -> None:
+        """Take in an availability or a status."""
+        name, _, kind = message.topic.removeprefix(self._prefix).partition("/")
+        if name not in self._pollers and len(self._pollers) >= MOST:
+            return
+        poller = self._pollers.setdefault(name, Heard())
+        poller.refused.pop(kind, None)
+        try:
+            if kind == "availability":
+                poller.offline = _offline(message.payload)
+            else:
+                poller.boards = self._boards(message.payload)
+        except PayloadError as err:
+            poller.refused[kind] = f"poller {name}: refused: {kind}: {err}"
+
+    def troubles(self, poller: str | None, board: str) -> dict[str, Trouble]:
+        """Give what is wrong with the poller that feeds a board, and with its Jira, by the name of the fault."""
+        known = self._pollers.get(poller or "", Heard())
+        text = f"poller {poller} is offline: board {board} shows its last tickets" if known.offline else None
+        asked = Trouble() if known.offline else known.boards.get(board, Trouble())
+        return {"poller": Trouble(text), "jira": asked}
+
+    def refusals(self, pollers: Iterable[str]) -> dict[str, str]:
+        """Give what could not be read of these pollers: the text of a fault by its subject."""
+        return {
+            f"poller {name} {kind}": text
+            for name in pollers
+            for kind, text in self._pollers.get(name, Heard()).refused.items()
+        }
+
+    def _boards(self, payload: bytes) -> dict[str, Trouble]:
+        """Read what a status says of the boards that matter here; nothing is known from an empty one."""
+        if not payload:
+            return {}
+        status = wire.load(payload)
+        boards = status.get("boards") if isinstance(status, dict) else None
+        if not isinstance(boards, dict):
+            raise PayloadError("expected an object with boards")
+        return {name: _trouble(name, report) for name, report in boards.items() if name in self._wanted}
+
+
+def _offline(payload: bytes) -> bool:
+    if payload not in (ONLINE, OFFLINE, b""):
+        raise PayloadError("expected online or offline")
+    return payload == OFFLINE
+
+
+def _trouble(board: str, report: object) -> Trouble:
+    state = report.get("state") if isinstance(report, dict) else None
+    if not isinstance(report, dict) or not isinstance(state, str):
+        raise PayloadError(f"boards.{board}: expected an object with a state, got {wire.describe(report)}")
+    detail = report.get("detail")
+    if not (detail is None or isinstance(detail, str)):
+        raise PayloadError(f"boards.{board}.detail: expected text, got {wire.describe(detail)}")
+    if state == JiraState.OK:
+        return Trouble()
+    return Trouble(f"board {board}: {_line(detail or state)}", _line(state))
+
+
+def _line(text: str) -> str:
+    """Make somebody's words fit for a line of a log: printable, and not too long."""
+    return "".join(filter(str.isprintable, " ".join(text.split())))[:MAX_DETAIL]

@@ -1,0 +1,1 @@
+"""The process: systemd, signals, the log, calls in the background, credentials."""
