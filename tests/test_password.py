@@ -94,6 +94,16 @@ def test_a_search_that_is_answered_begins_the_count_anew(jira: Jira) -> None:
     assert jira.sent == 10
 
 
+def test_a_search_that_began_before_a_refusal_does_not_outweigh_it(jira: Jira) -> None:
+    """The password may have been changed in Jira while the search was under way."""
+    jira.error = REFUSED
+    with jira.guard.trying("old")(True):  # noqa: FBT003 - as it is called
+        jira.ask()
+    for _ in range(3):
+        jira.ask()
+    assert jira.sent == MAX_REFUSALS
+
+
 def test_an_answer_that_anybody_gets_does_not(jira: Jira) -> None:
     for _ in range(5):
         jira.error = None

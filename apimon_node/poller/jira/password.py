@@ -53,7 +53,7 @@ class PasswordGuard:
 
     @contextmanager
     def _request(self, mark: bytes, *, proves: bool) -> Iterator[None]:
-        tries = self._begin(mark)
+        tries, before = self._begin(mark)
         taken, refusal = False, None
         try:
             yield
@@ -63,29 +63,29 @@ class PasswordGuard:
                 raise
             refusal = error
         finally:
-            self._end(tries, taken=taken, refusal=refusal)
+            self._end(tries, forgiven=before if taken else 0, refusal=refusal)
         if refusal is not None:
             raise self._held(tries) or refusal
 
-    def _begin(self, mark: bytes) -> "_Tries":
+    def _begin(self, mark: bytes) -> tuple["_Tries", int]:
         with self._changed:
             tries = self._tries.setdefault(mark, _Tries())
             self._changed.wait_for(lambda: tries.held(self._now()) or tries.free)
             if held := self._held(tries):
                 raise held
             tries.in_flight += 1
-            return tries
+            return tries, tries.refusals
 
-    def _end(self, tries: "_Tries", *, taken: bool, refusal: JiraError | None) -> None:
+    def _end(self, tries: "_Tries", *, forgiven: int, refusal: JiraError | None) -> None:
+        """Note how a request ended. What was taken outweighs the refusals before it began, and none since."""
         with self._changed:
             tries.in_flight -= 1
-            if taken:
-                tries.refusals = 0
-            elif refusal is not None:
+            tries.refusals -= min(forgiven, tries.refusals)
+            if refusal is not None:
                 tries.refusals += 1
                 tries.held_until = self._now() + PASSWORD_HOLD_S
-                time = wire.format_time(int(self._wall() + PASSWORD_HOLD_S))
-                tries.text = HELD.format(time=time, reason=refusal)
+                again_at = wire.format_time(int(self._wall() + PASSWORD_HOLD_S))
+                tries.text = HELD.format(time=again_at, reason=refusal)
             self._changed.notify_all()
 
     def _held(self, tries: "_Tries") -> JiraError | None:
