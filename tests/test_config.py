@@ -15,7 +15,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apimon_node.config import schema
+from apimon_node.config import reading, schema
 from apimon_node.config.settings import (
     AuthSettings,
     AuthType,
@@ -559,6 +559,16 @@ def test_a_mistake_is_told_with_its_line_and_the_nearest_way_out(text: str, expe
 )
 def test_what_does_not_go_together_is_told(text: str, expected: str) -> None:
     assert problem(text) == expected
+
+
+def test_a_check_that_asks_for_a_key_that_there_is_not_is_a_bug() -> None:
+    def misspelt(values: reading.Values, *_: object) -> None:
+        values["hots"]
+
+    reader = reading.mapping(dict, {"host": reading.Key(reading.scalar(str), "")}, misspelt)
+
+    with pytest.raises(KeyError, match="hots"):
+        reading.read("host: a", "config.yaml", Path(), reader)
 
 
 def test_what_does_not_go_together_is_told_beside_what_is_wrong_by_itself() -> None:

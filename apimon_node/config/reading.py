@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 import yaml
 
 from apimon_node.config.scalars import one_of, optional, text
-from apimon_node.errors import ConfigError
+from apimon_node.errors import ApimonError, ConfigError
 
 Node: TypeAlias = yaml.Node
 """A place in a YAML file."""
@@ -49,13 +49,17 @@ class Problems:
             raise ConfigError(*(text for _, text in sorted(self._lines, key=lambda line: line[0])))
 
 
+class UnreadError(ApimonError):
+    """A check asked for a value that has a problem of its own."""
+
+
 class Values(dict[str, Any]):
-    """The values of a mapping, for a check: it ends where it asks for one that has a problem of its own."""
+    """The values of a mapping, for a check, which ends at UnreadError. A key that does not exist is a bug."""
 
     def __getitem__(self, name: str) -> Any:
         value = super().__getitem__(name)
         if value is MISSING:
-            raise KeyError(name)
+            raise UnreadError(name)
         return value
 
 
@@ -135,7 +139,7 @@ def mapping(
             if name not in entries and default is MISSING:
                 problems.add(node, _join(path, name), "is missing")
         for check in checks:
-            with suppress(KeyError):
+            with suppress(UnreadError):
                 check(values, node, path, problems)
         return MISSING if MISSING in values.values() else make(**values)
 
