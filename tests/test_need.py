@@ -74,3 +74,12 @@ def test_a_command_that_is_here_needs_no_package(tmp_path: Path) -> None:
     done = subprocess.run([NEED, "sh", "no-such-package"], env=private_apt(tmp_path), capture_output=True, check=True)
 
     assert (done.stdout, done.stderr) == (b"", b"")
+
+
+def test_where_nothing_may_be_installed_it_says_what_is_missing(tmp_path: Path) -> None:
+    environment = private_apt(tmp_path) | {"INSTALL": "no"}
+    command: list[str | Path] = [NEED, "no-such-command", "no-such-package"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "no-such-command is missing: it is in Debian's package no-such-package\n"
