@@ -20,20 +20,20 @@ ANYTHING = "…"
 """What differs from case to case, on the page."""
 
 MODULES = (
-    "checks",
-    "diagnosis",
+    "machine.checks",
+    "node.diagnosis",
     "install.host",
     "mqtt.refusals",
-    "poller.client",
-    "poller.oauth2",
-    "poller.paging",
-    "poller.password",
-    "poller.question",
-    "poller.refusals",
-    "poller.sign_in",
-    "poller.transport",
-    "pollers",
-    "presence",
+    "poller.jira.client",
+    "poller.jira.oauth2",
+    "poller.jira.paging",
+    "poller.jira.password",
+    "poller.jira.question",
+    "poller.jira.refusals",
+    "poller.jira.sign_in",
+    "poller.jira.transport",
+    "node.pollers",
+    "mqtt.presence",
     "strip.codes",
     "strip.spi",
     "strip.ws281x",
@@ -41,7 +41,7 @@ MODULES = (
 """Those that have words for people, and nearly none for others."""
 
 NO_MESSAGES = {
-    "checks": {
+    "machine.checks": {
         "a Pi 1",
         "a Pi 2",
         "a Pi 3",
@@ -69,8 +69,8 @@ NO_MESSAGES = {
         "Unsupported protocol version",
         "private key",
     },
-    "poller.refusals": {"it gave no reason"},
-    "pollers": {
+    "poller.jira.refusals": {"it gave no reason"},
+    "node.pollers": {
         "expected online or offline",
         "expected an object with boards",
         ": expected an object with a state, got",
@@ -174,7 +174,7 @@ def test_words_are_found_wherever_a_module_has_them() -> None:
 
 def faults_raised() -> set[str]:
     """Give the names of all faults that a node raises, by what raises them."""
-    texts = [Path("apimon_node", name).read_text(encoding="utf-8") for name in ("node.py", "diagnosis.py")]
+    texts = [Path("apimon_node/node", name).read_text(encoding="utf-8") for name in ("node.py", "diagnosis.py")]
     named = {name for text in texts for name in re.findall(r"_faults\.set\(\s*\"(\w+)\"", text)}
     of_pollers = messages.faults(*messages.STORIES["poller"]) | messages.faults(*messages.STORIES["jira"])
     return named | {*of_pollers}
