@@ -164,7 +164,25 @@ def test_a_node_is_all_that_it_has_said_of_itself() -> None:
     assert [fault[:2] for fault in node.faults] == [("jira", "board ops: no"), ("strip", "strip ops: no")]
     assert "token" in node.faults[0].advice
     assert node.faults[0].since == NOON - 2 * 3600
-    assert node.faults[1][3:] == (None, 3, NOON + 5)
+    assert node.faults[1][3:] == (None, 3, NOON + 5, "")
+
+
+def test_what_a_fault_is_of_is_its_subject_and_of_older_nodes_the_board_that_the_text_names() -> None:
+    looker = Looker()
+    said = [
+        {"name": "jira", "text": "board net: 401", "subject": "ops"},
+        {"name": "poller", "text": "poller main is offline: board ops shows its last tickets"},
+        {"name": "access", "text": "no", "subject": "apimon/\u202etickets/ops"},
+        {"name": "broker", "text": "cannot reach the broker"},
+    ]
+    looker.hear("nodes/hall/status", {"state": "degraded", "faults": said})
+
+    assert [fault.subject for fault in looker.look().nodes["hall"].faults] == [
+        "ops",
+        "ops",
+        "apimon/\ufffdtickets/ops",
+        "",
+    ]
 
 
 def test_a_node_that_has_said_little_is_known_by_that() -> None:

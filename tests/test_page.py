@@ -420,6 +420,7 @@ def test_hostile_texts_are_texts_and_cut(page: Page, served: Served) -> None:
         "since": HOSTILE,
         "attempts": 1,
         "retry_at": None,
+        "subject": HOSTILE,
     }
     number = {"name": HOSTILE, "total": 1, "overdue": 1}
     hour = {"at": [1, 2], "statuses": {HOSTILE: [1, 1]}, "overdue": [0, 0]}
@@ -494,6 +495,7 @@ FAULT = {
     "since": None,
     "attempts": 2,
     "retry_at": None,
+    "subject": "ops",
 }
 JIRA = {
     "name": "ops",
@@ -589,7 +591,7 @@ def test_what_nodes_repeat_of_pollers_and_boards_is_told_once(page: Page, served
         FAULT | {"name": "stale", "text": "board ops: its tickets have expired, and nobody has published new ones"},
         FAULT | {"name": "poller", "text": "poller main is offline: board ops shows its last tickets"},
     ]
-    other = FAULT | {"name": "stale", "text": "board web: nobody publishes its tickets"}
+    other = FAULT | {"name": "stale", "text": "board web: nobody publishes its tickets", "subject": "web"}
     served.publish(
         {
             "node/hall": node(state="degraded", faults=[*repeated, FAULT, other]),

@@ -191,7 +191,7 @@ def test_what_is_wrong_in_a_status_is_left_out_and_the_rest_counts() -> None:
     node, poller = looker.look().nodes["hall"], looker.look().pollers["main"]
 
     assert [fault[:2] for fault in node.faults] == [("unknown", "unknown"), ("strip", "strip")]
-    assert [fault[3:] for fault in node.faults] == [(None, 0, None)] * 2
+    assert [fault[3:6] for fault in node.faults] == [(None, 0, None)] * 2
     assert (node.quiet, node.version, node.started_at, node.boards) == (False, None, None, ())
     assert [board[:3] for board in poller.boards] == [("ops", "unknown", "")]
     assert looker.look().troubles == ()

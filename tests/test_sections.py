@@ -70,6 +70,7 @@ def test_a_node() -> None:
     assert without_advice(faults[0]) == {
         "name": "jira",
         "text": "board ops: no",
+        "subject": "ops",
         "since": "2026-11-23T10:00:00Z",
         "attempts": 0,
         "retry_at": None,

@@ -1,10 +1,11 @@
 """The fields of a message: what must be there raises PayloadError where it is not, other things are left out. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from enum import Enum
 from typing import TypeVar
 
 from apimon_node import wire
+from apimon_node.contract.lenient import Fields
 from apimon_node.dashboard import words
 from apimon_node.errors import PayloadError
 from apimon_node.picture.looks import Color
@@ -12,13 +13,9 @@ from apimon_node.picture.looks import Color
 MOST = 200
 """Nodes, strips, pollers, boards, and looks of a strip; more of them are left out."""
 
-LARGEST = 1_000_000_000
-"""The largest number that is shown: JSON may hold one of thousands of digits."""
-
 COLOR_DIGITS = 6
 
 E = TypeVar("E", bound=Enum)
-Fields = Mapping[str, object]
 
 
 def load(payload: bytes) -> Fields:
@@ -34,11 +31,6 @@ def an_object(path: str, value: object) -> Fields:
     if not isinstance(value, dict):
         raise wire.unexpected(path, "an object", value)
     return value
-
-
-def objects(value: object) -> list[Fields]:
-    """Give the objects of a list; nothing where it is none."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def named(value: object) -> Iterator[tuple[str, Fields]]:
@@ -102,21 +94,6 @@ def text(raw: Fields, key: str, most: int = words.MOST) -> str | None:
     """Give a text, fit for a line; None where it is none."""
     value = raw.get(key)
     return words.line(value, most) if isinstance(value, str) else None
-
-
-def moment(raw: Fields, key: str) -> float | None:
-    """Give a time, as seconds since 1970; None where it is none."""
-    value = raw.get(key)
-    try:
-        return wire.parse_time(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-
-
-def whole(raw: Fields, key: str) -> int | None:
-    """Give a whole number from 0 upwards; None where it is none."""
-    value = raw.get(key)
-    return value if type(value) is int and 0 <= value <= LARGEST else None
 
 
 def link(raw: Fields, key: str) -> str | None:

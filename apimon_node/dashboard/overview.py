@@ -35,7 +35,7 @@ class Broker(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """A fault of a node, and what to do about it."""
+    """A fault, and what to do about it. `subject` is what it is of, such as a board; empty where nobody said."""
 
     name: str
     text: str
@@ -43,6 +43,7 @@ class Fault(NamedTuple):
     since: float | None = None
     attempts: int = 0
     retry_at: float | None = None
+    subject: str = ""
 
 
 class Node(NamedTuple):

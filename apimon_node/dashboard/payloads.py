@@ -3,14 +3,17 @@
 What makes no sense without its other half (pixels, looks) is read strictly: half a strip would be a wrong one. Pure.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from apimon_node import wire
+from apimon_node.contract import faults, lenient
 from apimon_node.contract.events import EventType
+from apimon_node.contract.lenient import Fields
 from apimon_node.contract.topics import OFFLINE, ONLINE
 from apimon_node.dashboard import advice, fields, words
-from apimon_node.dashboard.fields import MOST, Fields
+from apimon_node.dashboard.fields import MOST
 from apimon_node.dashboard.overview import Event, Fault, PollerBoard
 from apimon_node.errors import PayloadError
 from apimon_node.picture.effects import PERIOD, Effect
@@ -18,9 +21,6 @@ from apimon_node.picture.layout import Picture, Pixel
 from apimon_node.picture.looks import Look, Match
 from apimon_node.picture.painting import Status, StatusPixel
 from apimon_node.picture.scene import Scene
-
-MAX_FAULTS = 50
-"""Faults of a node; more of them are left out."""
 
 MAX_PIXELS = 2000
 """Pixels of a strip: as many as a configuration may have."""
@@ -33,6 +33,8 @@ OLDEST = 1e10
 
 SLOWEST = 3600.0
 """Seconds that an effect may take: nothing real comes near."""
+
+_BOARD = re.compile(r"\bboard ([a-z0-9_-]{1,100})")
 
 
 class StripReport(NamedTuple):
@@ -100,9 +102,9 @@ def node_status(payload: bytes) -> NodeStatus:
     return NodeStatus(
         fields.required(raw, "state"),
         raw.get("quiet") is True,
-        tuple(_fault(item) for item in fields.objects(raw.get("faults"))[:MAX_FAULTS]),
+        tuple(map(_fault, faults.parse_all(raw.get("faults")))),
         fields.text(raw, "version"),
-        fields.moment(raw, "started_at"),
+        lenient.moment(raw, "started_at"),
         tuple((name, _strip_report(report)) for name, report in fields.named(raw.get("strips"))),
         tuple(name for name, _ in fields.named(raw.get("boards"))),
     )
@@ -151,7 +153,7 @@ def poller_status(payload: bytes) -> PollerStatus:
         tuple(_poller_board(name, report) for name, report in fields.named(raw["boards"])),
         fields.link(raw, "browse"),
         fields.text(raw, "version"),
-        fields.moment(raw, "started_at"),
+        lenient.moment(raw, "started_at"),
     )
 
 
@@ -161,7 +163,7 @@ def event(board: str, payload: bytes) -> Event:
         raise PayloadError(f"expected at most {MAX_EVENT} bytes, got {len(payload)}")
     raw = fields.load(payload)
     return Event(
-        fields.moment(raw, "at"),
+        lenient.moment(raw, "at"),
         board,
         fields.one_of(EventType, "event_type", raw.get("event_type")).value,
         fields.required(raw, "key"),
@@ -172,20 +174,21 @@ def event(board: str, payload: bytes) -> Event:
     )
 
 
-def _fault(raw: Fields) -> Fault:
-    name = fields.text(raw, "name") or "unknown"
+def _fault(fault: faults.Fault) -> Fault:
+    """Make a fault fit to be shown. Older nodes send no subject: they name the board in the text alone."""
     return Fault(
-        name,
-        fields.text(raw, "text", words.SUMMARY) or name,
-        advice.about_fault(name, raw.get("code")),
-        fields.moment(raw, "since"),
-        fields.whole(raw, "attempts") or 0,
-        fields.moment(raw, "retry_at"),
+        words.line(fault.name),
+        words.line(fault.text, words.SUMMARY),
+        advice.about_fault(fault.name, fault.code),
+        fault.since,
+        fault.attempts,
+        fault.retry_at,
+        words.line(fault.subject, words.SUMMARY) or "".join(_BOARD.findall(fault.text)[:1]),
     )
 
 
 def _strip_report(raw: Fields) -> StripReport:
-    return StripReport(fields.text(raw, "driver"), fields.whole(raw, "milliamps"))
+    return StripReport(fields.text(raw, "driver"), lenient.whole(raw, "milliamps"))
 
 
 def _poller_board(name: str, raw: Fields) -> PollerBoard:
@@ -195,8 +198,8 @@ def _poller_board(name: str, raw: Fields) -> PollerBoard:
         state,
         fields.text(raw, "detail", words.SUMMARY) or "",
         advice.about_state(state),
-        fields.moment(raw, "checked_at"),
-        fields.moment(raw, "next_poll_at"),
+        lenient.moment(raw, "checked_at"),
+        lenient.moment(raw, "next_poll_at"),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from apimon_node import wire
+from apimon_node.contract.faults import FaultName
 from apimon_node.contract.topics import OFFLINE, ONLINE, Topics
 from apimon_node.errors import JiraState, PayloadError
 from apimon_node.mqtt.messages import Message
@@ -59,7 +60,7 @@ class Pollers:
         known = self._pollers.get(poller or "", Heard())
         text = f"poller {poller} is offline: board {board} shows its last tickets" if known.offline else None
         asked = Trouble() if known.offline else known.boards.get(board, Trouble())
-        return {"poller": Trouble(text), "jira": asked}
+        return {FaultName.POLLER: Trouble(text), FaultName.JIRA: asked}
 
     def refusals(self, pollers: Iterable[str]) -> dict[str, str]:
         """Give what could not be read of these pollers: the text of a fault by its subject."""

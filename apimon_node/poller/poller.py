@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from apimon_node import __version__, wire
 from apimon_node.clock import Instant, WallClock
 from apimon_node.config.settings import BoardSettings, PollerSettings, Settings
+from apimon_node.contract.faults import FaultName
 from apimon_node.contract.topics import OFFLINE, ONLINE, Topics
 from apimon_node.errors import JiraError, JiraState, PayloadError
 from apimon_node.home_assistant.announcement import Announcement
@@ -92,17 +93,20 @@ class Poller:
                 self._take_connection(event, now)
             case Down():
                 self._settle_at = math.inf
-                self._faults.set("broker", "", event.reason, now)
+                self._faults.set(FaultName.BROKER, "", event.reason, now)
             case Refused():
                 self._faults.set(
-                    "access", event.topic, event.reason or refusals.denied("this poller", "write", event.topic), now
+                    FaultName.ACCESS,
+                    event.topic,
+                    event.reason or refusals.denied("this poller", "write", event.topic),
+                    now,
                 )
 
     def _take_connection(self, up: Up, now: Instant) -> None:
-        self._faults.set("broker", "", None, now)
-        self._faults.forget("access")
+        self._faults.set(FaultName.BROKER, "", None, now)
+        self._faults.forget(FaultName.ACCESS)
         for topic in up.denied:
-            self._faults.set("access", topic, refusals.denied("this poller", "read", topic), now)
+            self._faults.set(FaultName.ACCESS, topic, refusals.denied("this poller", "read", topic), now)
         self._faults.remark(f"connected to {up.broker} by MQTT {up.protocol}")
         self._settle_at = now.monotonic + GRACE
         for publication in self._publications.values():
@@ -135,7 +139,7 @@ class Poller:
             except PayloadError as err:
                 self._publications[name].stands(None)
                 text = f"board {name}: somebody has published what nodes refuse: {err}"
-            self._faults.set("payload", name, text, now)
+            self._faults.set(FaultName.PAYLOAD, name, text, now)
 
     # Jira
 
@@ -154,8 +158,8 @@ class Poller:
             return
         self._schedule.answered(board.name, now.monotonic)
         self._held_until = -math.inf
-        self._faults.set("jira", "", None, now)
-        self._faults.set("jira", board.name, None, now)
+        self._faults.set(FaultName.JIRA, "", None, now)
+        self._faults.set(FaultName.JIRA, board.name, None, now)
         self._learn(board.name, {ticket.status for ticket in tickets}, now)
         clock = "" if at is not None else "; Jira told no sensible time, so this machine's clock counts"
         self._report(
@@ -167,11 +171,11 @@ class Poller:
         self._schedule.failed(board.name, error, now.monotonic)
         self._held_until = now.monotonic + error.held
         if error.everywhere:
-            self._faults.set("jira", "", str(error), now, code=error.state)
+            self._faults.set(FaultName.JIRA, "", str(error), now, code=error.state)
             self._report(self._boards, error.state, str(error), now)
         else:
-            self._faults.set("jira", "", None, now)
-            self._faults.set("jira", board.name, f"board {board.name}: {error}", now, code=error.state)
+            self._faults.set(FaultName.JIRA, "", None, now)
+            self._faults.set(FaultName.JIRA, board.name, f"board {board.name}: {error}", now, code=error.state)
             self._report([board.name], error.state, str(error), now)
 
     # What follows from it

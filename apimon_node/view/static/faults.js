@@ -44,7 +44,7 @@ function ofBroker(broker) {
 }
 
 function ofNode(node, told) {
-  const repeats = (fault) => REPEATED.includes(fault.name) && told.has(/\bboard ([a-z0-9_-]+)/.exec(fault.text)?.[1]);
+  const repeats = (fault) => REPEATED.includes(fault.name) && told.has(fault.subject);
   const own = node.faults.filter((fault) => !repeats(fault)).map((fault) => ({
     id: `node/${node.id}/${fault.name}/${fault.text}`, title: `Node ${node.id}`, text: fault.text, advice: fault.advice,
     since: fault.since, next: fault.retry_at,
