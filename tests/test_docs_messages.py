@@ -73,9 +73,6 @@ NO_MESSAGES = {
     "poller.jira.refusals": {"it gave no reason"},
     "node.pollers": {
         "expected online or offline",
-        "expected an object with boards",
-        ": expected an object with a state, got",
-        ".detail: expected text, got",
     },
 }
 """Words of these modules that are others', or stand where all is well, or where the page has `…`."""

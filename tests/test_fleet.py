@@ -222,8 +222,8 @@ def test_a_poller_is_told_with_each_board_and_what_to_do_about_it() -> None:
 
     assert (poller.id, poller.online, poller.version) == ("main", True, "0.1.0")
     dev, ops = poller.boards
-    assert ops == ("ops", "ok", "7 tickets, 1 overdue", "", NOON - 7200, NOON - 7140)
-    assert dev[:3] == ("dev", "auth", "the token is refused")
+    assert ops == ("ops", ("ok", "7 tickets, 1 overdue", NOON - 7200, NOON - 7140), "")
+    assert (dev.name, *dev.report[:2]) == ("dev", "auth", "the token is refused")
     assert "token" in dev.advice
 
 

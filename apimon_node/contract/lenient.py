@@ -1,8 +1,12 @@
 """Lenient readers: what a payload has wrong is left out, so that whoever shows it shows the rest. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from apimon_node import wire
+from apimon_node.contract.topics import ID
+
+MOST = 200
+"""Nodes, strips, pollers, boards, and looks of a strip; more of them are left out."""
 
 LARGEST = 1_000_000_000
 """The largest number that is taken: JSON may hold one of thousands of digits."""
@@ -13,6 +17,13 @@ Fields = Mapping[str, object]
 def objects(value: object) -> list[Fields]:
     """Return the objects of a list; none where it is no list."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def named(value: object) -> Iterator[tuple[str, Fields]]:
+    """Yield the objects of an object that have an id, in the order of the ids, at most 200."""
+    pairs = sorted(value.items()) if isinstance(value, dict) else []
+    fit = [(name, item) for name, item in pairs if ID.fullmatch(name) and isinstance(item, dict)]
+    yield from fit[:MOST]
 
 
 def text(raw: Fields, key: str) -> str:

@@ -1,17 +1,14 @@
 """The fields of a message: what must be there raises PayloadError where it is not, other things are left out. Pure."""
 
-from collections.abc import Iterator
 from enum import Enum
 from typing import TypeVar
 
 from apimon_node import wire
 from apimon_node.contract.lenient import Fields
+from apimon_node.contract.topics import ID
 from apimon_node.dashboard import words
 from apimon_node.errors import PayloadError
 from apimon_node.picture.looks import Color
-
-MOST = 200
-"""Nodes, strips, pollers, boards, and looks of a strip; more of them are left out."""
 
 COLOR_DIGITS = 6
 
@@ -33,13 +30,6 @@ def an_object(path: str, value: object) -> Fields:
     return value
 
 
-def named(value: object) -> Iterator[tuple[str, Fields]]:
-    """Give what is an object and has an id, in the order of the ids, as many as we take."""
-    pairs = sorted(value.items()) if isinstance(value, dict) else []
-    fit = [(name, item) for name, item in pairs if words.ID.fullmatch(name) and isinstance(item, dict)]
-    yield from fit[:MOST]
-
-
 def items(raw: Fields, key: str, most: int) -> list[object]:
     """Give a list that must be there, and not too long."""
     value = raw.get(key)
@@ -50,7 +40,7 @@ def items(raw: Fields, key: str, most: int) -> list[object]:
 
 def identifier(path: str, value: object) -> str:
     """Give a value that must be an id."""
-    if not isinstance(value, str) or not words.ID.fullmatch(value):
+    if not isinstance(value, str) or not ID.fullmatch(value):
         raise wire.unexpected(path, "an id", value)
     return value
 

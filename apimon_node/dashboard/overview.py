@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
+from apimon_node.contract.poller_status import BoardReport
 from apimon_node.picture.effects import Effect
 from apimon_node.picture.looks import Color
 from apimon_node.picture.scene import LightState
@@ -141,11 +142,8 @@ class PollerBoard(NamedTuple):
     """How the last poll of a board went, and what to do about it."""
 
     name: str
-    state: str
-    detail: str
-    advice: str
-    checked_at: float | None = None
-    next_poll_at: float | None = None
+    report: BoardReport
+    advice: str = ""
 
 
 class Poller(NamedTuple):

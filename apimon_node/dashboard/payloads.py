@@ -10,11 +10,10 @@ from typing import NamedTuple
 from apimon_node import wire
 from apimon_node.contract import faults, lenient
 from apimon_node.contract.events import EventType
-from apimon_node.contract.lenient import Fields
+from apimon_node.contract.lenient import MOST, Fields
 from apimon_node.contract.topics import OFFLINE, ONLINE
 from apimon_node.dashboard import advice, fields, words
-from apimon_node.dashboard.fields import MOST
-from apimon_node.dashboard.overview import Event, Fault, PollerBoard
+from apimon_node.dashboard.overview import Event, Fault
 from apimon_node.errors import PayloadError
 from apimon_node.picture.effects import PERIOD, Effect
 from apimon_node.picture.layout import Picture, Pixel
@@ -80,15 +79,6 @@ class StripConfig(NamedTuple):
     names: tuple[str, ...] = ()
 
 
-class PollerStatus(NamedTuple):
-    """How a poller says that it is. `browse` is where the addresses of its tickets begin."""
-
-    boards: tuple[PollerBoard, ...] = ()
-    browse: str | None = None
-    version: str | None = None
-    started_at: float | None = None
-
-
 def online(payload: bytes) -> bool:
     """Read an availability."""
     if payload not in (ONLINE, OFFLINE):
@@ -102,11 +92,11 @@ def node_status(payload: bytes) -> NodeStatus:
     return NodeStatus(
         fields.required(raw, "state"),
         raw.get("quiet") is True,
-        tuple(map(_fault, faults.parse_all(raw.get("faults")))),
+        tuple(map(fault, faults.parse_all(raw.get("faults")))),
         fields.text(raw, "version"),
         lenient.moment(raw, "started_at"),
-        tuple((name, _strip_report(report)) for name, report in fields.named(raw.get("strips"))),
-        tuple(name for name, _ in fields.named(raw.get("boards"))),
+        tuple((name, _strip_report(report)) for name, report in lenient.named(raw.get("strips"))),
+        tuple(name for name, _ in lenient.named(raw.get("boards"))),
     )
 
 
@@ -144,19 +134,6 @@ def strip_config(payload: bytes) -> StripConfig:
     )
 
 
-def poller_status(payload: bytes) -> PollerStatus:
-    """Read the status of a poller."""
-    raw = fields.load(payload)
-    if not isinstance(raw.get("boards"), dict):
-        raise wire.unexpected("boards", "an object", raw.get("boards"))
-    return PollerStatus(
-        tuple(_poller_board(name, report) for name, report in fields.named(raw["boards"])),
-        fields.link(raw, "browse"),
-        fields.text(raw, "version"),
-        lenient.moment(raw, "started_at"),
-    )
-
-
 def event(board: str, payload: bytes) -> Event:
     """Read what happened to a ticket of a board."""
     if len(payload) > MAX_EVENT:
@@ -174,33 +151,21 @@ def event(board: str, payload: bytes) -> Event:
     )
 
 
-def _fault(fault: faults.Fault) -> Fault:
+def fault(found: faults.Fault) -> Fault:
     """Make a fault fit to be shown. Older nodes send no subject: they name the board in the text alone."""
     return Fault(
-        words.line(fault.name),
-        words.line(fault.text, words.SUMMARY),
-        advice.about_fault(fault.name, fault.code),
-        fault.since,
-        fault.attempts,
-        fault.retry_at,
-        words.line(fault.subject, words.SUMMARY) or "".join(_BOARD.findall(fault.text)[:1]),
+        words.line(found.name),
+        words.line(found.text, words.SUMMARY),
+        advice.about_fault(found.name, found.code),
+        found.since,
+        found.attempts,
+        found.retry_at,
+        words.line(found.subject, words.SUMMARY) or "".join(_BOARD.findall(found.text)[:1]),
     )
 
 
 def _strip_report(raw: Fields) -> StripReport:
     return StripReport(fields.text(raw, "driver"), lenient.whole(raw, "milliamps"))
-
-
-def _poller_board(name: str, raw: Fields) -> PollerBoard:
-    state = fields.text(raw, "state") or "unknown"
-    return PollerBoard(
-        name,
-        state,
-        fields.text(raw, "detail", words.SUMMARY) or "",
-        advice.about_state(state),
-        lenient.moment(raw, "checked_at"),
-        lenient.moment(raw, "next_poll_at"),
-    )
 
 
 def _look(raw: Fields) -> Look:

@@ -141,7 +141,7 @@ def _poller(poller: Poller) -> dict[str, object]:
 
 
 def _poller_board(board: PollerBoard) -> dict[str, object]:
-    return board._asdict() | {"checked_at": _time(board.checked_at), "next_poll_at": _time(board.next_poll_at)}
+    return {"name": board.name, "advice": board.advice} | board.report.dump()
 
 
 def _board(board: Board) -> dict[str, object]:

@@ -7,6 +7,7 @@ from apimon_node import __version__, wire
 from apimon_node.clock import Instant, WallClock
 from apimon_node.config.settings import BoardSettings, PollerSettings, Settings
 from apimon_node.contract.faults import FaultName
+from apimon_node.contract.poller_status import BoardReport, PollerStatus
 from apimon_node.contract.topics import OFFLINE, ONLINE, Topics
 from apimon_node.errors import JiraError, JiraState, PayloadError
 from apimon_node.home_assistant.announcement import Announcement
@@ -48,7 +49,7 @@ class Poller:
             name: Publication(board, self._settings, self._topics) for name, board in self._boards.items()
         }
         self._by_topic = {self._topics.tickets(name): name for name in self._boards}
-        self._reports: dict[str, dict[str, object]] = {}
+        self._reports: dict[str, BoardReport] = {}
         self._inbox = Inbox()
         self._faults = Faults()
         self._outbox = Outbox()
@@ -231,22 +232,13 @@ class Poller:
         """Note how the last poll of some boards went; what has changed is told at once, new times alone later."""
         self._started += self._clock.jump(now)
         for name in boards:
-            old = self._reports.get(name, {})
-            self._reports[name] = {
-                "state": state,
-                "detail": detail,
-                "checked_at": wire.format_time(int(now.wall)),
-                "next_poll_at": wire.format_time(int(now.wall + self._schedule.next_at(name) - now.monotonic)),
-            }
-            same = (old.get("state"), old.get("detail")) == (state, detail)
+            old = self._reports.get(name, BoardReport())
+            again = now.wall + self._schedule.next_at(name) - now.monotonic
+            self._reports[name] = BoardReport(state, detail, now.wall, again)
+            same = (old.state, old.detail) == (state, detail)
             self._status_at = min(self._status_at, self._told_at + TIMES_EVERY if same else now.monotonic)
 
     def _tell_status(self, now: Instant) -> None:
         self._status_at, self._told_at = math.inf, now.monotonic
-        status = {
-            "boards": self._reports,
-            "browse": self._settings.jira.browse,
-            "started_at": wire.format_time(int(self._started)),
-            "version": __version__,
-        }
-        self._outbox.state(self._own.status, wire.dump(status))
+        status = PollerStatus(self._reports, self._settings.jira.browse, self._started, __version__)
+        self._outbox.state(self._own.status, status.dump())

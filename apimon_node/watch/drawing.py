@@ -188,8 +188,8 @@ def _poller(poller: Poller, canvas: Canvas) -> Iterator[RenderableType]:
 def _failed(poller: Poller) -> Iterator[tuple[str, str]]:
     """Give the boards that a poller could not ask for: why not, and what to do about it."""
     for board in poller.boards:
-        if board.state != "ok":
-            yield f"{board.name}: {board.detail or board.state}", board.advice
+        if board.report.state != "ok":
+            yield f"{board.name}: {board.report.detail or board.report.state}", board.advice
 
 
 def _news(overview: Overview, canvas: Canvas) -> Iterator[Text]:
