@@ -70,6 +70,7 @@ NO_MESSAGES = {
         "Unsupported protocol version",
         "private key",
     },
+    "mqtt.presence": {"connected to", "by MQTT"},
     "poller.jira.refusals": {"it gave no reason"},
     "node.pollers": {
         "expected online or offline",

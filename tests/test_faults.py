@@ -4,12 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from faulty import FAULTS
 from hypothesis import given
-from hypothesis import strategies as st
 
 from apimon_node.clock import Instant
 from apimon_node.contract import faults as contract
-from apimon_node.contract.faults import Fault, FaultName
+from apimon_node.contract.faults import Fault
 from apimon_node.mqtt.faults import Faults
 from apimon_node.process.remarks import Remark
 
@@ -126,19 +126,6 @@ def test_the_status_topic_shows_a_fault_with_the_keys_of_the_contract(faults: Fa
 
 
 # --- on the wire ---
-
-TEXTS = st.text(min_size=1)
-TIMES = st.none() | st.integers(0, 253_402_300_799).map(float)
-FAULTS = st.builds(
-    Fault,
-    name=st.sampled_from(FaultName).map(str) | TEXTS,
-    text=TEXTS,
-    since=TIMES,
-    subject=st.text(),
-    code=st.none() | st.integers() | st.text(),
-    attempts=st.integers(0, 1_000_000_000),
-    retry_at=TIMES,
-)
 
 
 @given(FAULTS)

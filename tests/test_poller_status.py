@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from faulty import FAULTS, TIMES
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +12,6 @@ from apimon_node.contract.lenient import MOST
 from apimon_node.contract.poller_status import BoardReport, PollerStatus, parse
 from apimon_node.errors import JiraState, PayloadError
 
-TIMES = st.none() | st.integers(0, 253_402_300_799).map(float)
 IDS = st.from_regex(r"[a-z0-9_-]{1,20}", fullmatch=True)
 REPORTS = st.builds(
     BoardReport,
@@ -23,6 +23,7 @@ REPORTS = st.builds(
 STATUSES = st.builds(
     PollerStatus,
     boards=st.dictionaries(IDS, REPORTS, max_size=5),
+    faults=st.lists(FAULTS, max_size=3).map(tuple),
     browse=st.text(),
     started_at=TIMES,
     version=st.text(),
@@ -40,11 +41,11 @@ def test_a_status_is_read_as_it_was_written(status: PollerStatus) -> None:
 
 def test_it_is_written_with_the_keys_of_the_contract() -> None:
     report = BoardReport(JiraState.OK, "3 tickets", 1_795_435_200.9, 1_795_435_260.9)
-    status = PollerStatus({"ops": report}, "https://jira/browse/", 1_795_435_200.0, "1")
+    status = PollerStatus({"ops": report}, (), "https://jira/browse/", 1_795_435_200.0, "1")
 
     assert status.dump() == (
         b'{"boards":{"ops":{"state":"ok","detail":"3 tickets","checked_at":"2026-11-23T12:00:00Z",'
-        b'"next_poll_at":"2026-11-23T12:01:00Z"}},"browse":"https://jira/browse/",'
+        b'"next_poll_at":"2026-11-23T12:01:00Z"}},"faults":[],"browse":"https://jira/browse/",'
         b'"started_at":"2026-11-23T12:00:00Z","version":"1"}'
     )
 

@@ -1,11 +1,12 @@
-"""The status of a poller: how the last poll of each board went. Pure."""
+"""The status of a poller: how the last poll of each board went, and what is wrong with itself. Pure."""
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 from apimon_node import wire
-from apimon_node.contract import lenient
+from apimon_node.contract import faults, lenient
+from apimon_node.contract.faults import Fault
 from apimon_node.errors import PayloadError
 
 
@@ -30,10 +31,12 @@ class BoardReport(NamedTuple):
 class PollerStatus(NamedTuple):
     """How a poller says that it is. `browse` is where the addresses of its tickets begin.
 
+    What is wrong with Jira stands in `boards`; `faults` are the poller's own, of which older ones say nothing.
     Times are seconds since 1970, by the clock of the poller.
     """
 
     boards: Mapping[str, BoardReport] = MappingProxyType({})
+    faults: tuple[Fault, ...] = ()
     browse: str = ""
     started_at: float | None = None
     version: str = ""
@@ -43,6 +46,7 @@ class PollerStatus(NamedTuple):
         return wire.dump(
             {
                 "boards": {name: report.dump() for name, report in self.boards.items()},
+                "faults": [fault.dump() for fault in self.faults],
                 "browse": self.browse,
                 "started_at": lenient.dump_moment(self.started_at),
                 "version": self.version,
@@ -63,7 +67,11 @@ def parse(payload: bytes, boards: Collection[str] | None = None) -> PollerStatus
     else:
         reports = {name: _checked(name, report) for name, report in raw["boards"].items() if name in boards}
     return PollerStatus(
-        reports, lenient.text(raw, "browse"), lenient.moment(raw, "started_at"), lenient.text(raw, "version")
+        reports,
+        faults.parse_all(raw.get("faults")),
+        lenient.text(raw, "browse"),
+        lenient.moment(raw, "started_at"),
+        lenient.text(raw, "version"),
     )
 
 

@@ -4,8 +4,6 @@ from collections.abc import Collection, Mapping
 
 from apimon_node.clock import Instant
 from apimon_node.contract.faults import FaultName
-from apimon_node.contract.topics import Own
-from apimon_node.mqtt import refusals
 from apimon_node.mqtt.faults import Faults
 from apimon_node.mqtt.presence import Presence
 from apimon_node.node.pollers import Pollers
@@ -16,10 +14,7 @@ from apimon_node.tickets.board import Board
 class Diagnosis:
     """Raises and clears the faults that follow from what is known, and sums all faults up."""
 
-    def __init__(
-        self, own: Own, faults: Faults, presence: Presence, boards: Mapping[str, Board], pollers: Pollers
-    ) -> None:
-        self._own = own
+    def __init__(self, faults: Faults, presence: Presence, boards: Mapping[str, Board], pollers: Pollers) -> None:
         self._faults = faults
         self._presence = presence
         self._boards = boards
@@ -27,24 +22,10 @@ class Diagnosis:
 
     def update(self, now: Instant) -> None:
         """Work out anew what is wrong."""
-        offline = not self._presence.up and self._presence.settled(now)
-        self._faults.set(FaultName.BROKER, "", self._presence.reason if offline else None, now)
+        self._presence.update(now)
         for name, board in self._boards.items():
             self._look_at(name, board, now)
         self._look_at_refusals(now)
-
-    def connected(self, subscriptions: Collection[str], denied: Collection[str], now: Instant) -> None:
-        """Note which topics the broker lets us read from now on; what it lets us write will be seen."""
-        self._faults.forget(FaultName.ACCESS, keep=subscriptions)
-        for topic in subscriptions:
-            self._faults.set(
-                FaultName.ACCESS, topic, refusals.denied("this node", "read", topic) if topic in denied else None, now
-            )
-
-    def refused(self, topic: str, reason: str, now: Instant) -> None:
-        """Note that the broker did not take a message, and why. Anybody can ask for answers: all of them are one."""
-        topic = self._own.response("+") if topic.startswith(self._own.response("")) else topic
-        self._faults.set(FaultName.ACCESS, topic, reason or refusals.denied("this node", "write", topic), now)
 
     def status(self, boards: Collection[str]) -> Status:
         """Give what the status pixel of a strip with these boards tells."""

@@ -85,8 +85,8 @@ class Node:
         self._light = Light(self._own, settings.mqtt, self._faults)
         self._commanded = False
         self._quiet = Quiet(settings.node.quiet_hours)
-        self._presence = Presence(now)
-        self._diagnosis = Diagnosis(self._own, self._faults, self._presence, self._boards, self._pollers)
+        self._presence = Presence("this node", self._own, self._faults, now)
+        self._diagnosis = Diagnosis(self._faults, self._presence, self._boards, self._pollers)
         self._report = Report(now.wall)
         self._clock = WallClock(now)
         self._announcement = Announcement(settings.home_assistant, chance)
@@ -132,7 +132,7 @@ class Node:
             case Up():
                 self._greet(event, now)
             case Refused():
-                self._diagnosis.refused(event.topic, event.reason, now)
+                self._presence.refused(event, now)
             case Down():
                 self._presence.went(event.reason, now)
         self._stale_at = now.monotonic
@@ -199,9 +199,7 @@ class Node:
     # What came
 
     def _greet(self, event: Up, now: Instant) -> None:
-        self._presence.came(now)
-        self._faults.remark(f"connected to {event.broker} by MQTT {event.protocol}")
-        self._diagnosis.connected(self.subscriptions, event.denied, now)
+        self._presence.came(event, self.subscriptions, now)
         self._say_all()
 
     def _take(self, message: Message, now: Instant) -> bool:
