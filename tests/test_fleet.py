@@ -231,7 +231,20 @@ def test_a_poller_that_was_only_seen_to_go_is_offline() -> None:
     looker = Looker()
     looker.hear("pollers/main/availability", b"offline")
 
-    assert looker.look().pollers["main"] == ("main", False, (), None, None)
+    assert looker.look().pollers["main"] == ("main", False, (), None, None, ())
+
+
+def test_a_poller_s_own_faults_are_told_as_a_node_s_with_what_to_do() -> None:
+    looker = Looker()
+    said = {"name": "access", "text": "it may not", "since": "2026-11-23T10:00:00Z", "subject": "apimon/tickets/ops"}
+    looker.hear("pollers/main/status", POLLER | {"faults": [said, 7]})
+    (fault,) = looker.look().pollers["main"].faults
+
+    assert fault[:2] == ("access", "it may not")
+    assert "apimon-node acl" in fault.advice
+    assert fault[3:] == (NOON - 2 * 3600, 0, None, "apimon/tickets/ops")
+    looker.hear("pollers/main/status", POLLER)
+    assert looker.look().pollers["main"].faults == ()
 
 
 @pytest.mark.parametrize("topic", ["availability", "status", "light", "strips/ops", "strips/ops/config"])

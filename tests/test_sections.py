@@ -168,7 +168,13 @@ def test_a_poller() -> None:
     poller = section("poller/main")
     boards = poller.pop("boards")
 
-    assert poller == {"id": "main", "online": True, "version": "0.1.0", "started_at": "2026-11-23T09:00:00Z"}
+    assert poller == {
+        "id": "main",
+        "online": True,
+        "version": "0.1.0",
+        "started_at": "2026-11-23T09:00:00Z",
+        "faults": [],
+    }
     assert without_advice(boards[1]) == {
         "name": "ops",
         "state": "ok",

@@ -198,6 +198,14 @@ def test_a_poller_that_could_not_ask_says_why_and_what_to_do() -> None:
     assert "3 tickets" not in drawn(fleet()._replace(pollers={"main": well}))
 
 
+def test_a_poller_s_own_fault_is_told_with_what_to_do() -> None:
+    poller = o.Poller("main", online=True, faults=(o.Fault("access", "it may not", "let it"),))
+
+    assert "poller main  online\n  ! it may not\n    let it" in _stripped(
+        drawn(fleet()._replace(pollers={"main": poller}))
+    )
+
+
 def test_events_are_lines_the_newest_first_and_no_more_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "UTC")
     moved = o.Event(NOW.wall, "ops", "status_changed", "OPS-7", "Review", "Open", "Printer [red]on fire[/red]")

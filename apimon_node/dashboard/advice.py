@@ -1,4 +1,4 @@
-"""Advice: what to do about each fault of a node, and each state of a poller, in plain words. Pure."""
+"""Advice: what to do about each fault of a node or poller, and each state of a board's Jira, in plain words. Pure."""
 
 from apimon_node.contract.faults import FaultName
 from apimon_node.errors import JiraState
@@ -9,12 +9,12 @@ FAULTS: dict[str, str] = {
         " error. The node tries again by itself."
     ),
     FaultName.BROKER: (
-        "See that the broker runs and that the node's network reaches it. The node connects again by itself; until then"
-        " the strip shows what it knew last."
+        "See that the broker runs and that the network reaches it. Nodes and pollers connect again by themselves; until"
+        " then the strips show what they knew last."
     ),
     FaultName.ACCESS: (
-        "Let the node read and write its own topics: apimon-node acl prints the access list that mosquitto needs. Then"
-        " restart the node, or wait for its next connection."
+        "Let it read and write its topics: apimon-node acl prints the access list that mosquitto needs. Then restart"
+        " it, or wait for its next connection."
     ),
     FaultName.PAYLOAD: (
         "Correct what is published on this topic: the text names the place, docs/mqtt.md the format. The last good"
@@ -57,7 +57,7 @@ UNKNOWN = "This program does not know it: look into the log of whoever says it, 
 
 
 def about_fault(name: str, code: object = None) -> str:
-    """Tell what to do about a fault of a node."""
+    """Tell what to do about a fault of a node or poller."""
     return about_state(str(code)) if name == FaultName.JIRA else FAULTS.get(name, UNKNOWN)
 
 

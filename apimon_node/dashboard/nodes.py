@@ -3,7 +3,7 @@
 from apimon_node.contract.poller_status import BoardReport, PollerStatus
 from apimon_node.dashboard import advice, words
 from apimon_node.dashboard.overview import Node, Poller, PollerBoard
-from apimon_node.dashboard.payloads import NodeStatus
+from apimon_node.dashboard.payloads import NodeStatus, fault
 from apimon_node.picture.scene import LightState
 
 
@@ -35,7 +35,8 @@ def node(
 def poller(name: str, online: bool | None, status: PollerStatus) -> Poller:  # noqa: FBT001 - as above
     """Give a poller."""
     boards = tuple(_board(board, report) for board, report in status.boards.items())
-    return Poller(name, online, boards, words.line(status.version) or None, status.started_at)
+    faults = tuple(map(fault, status.faults))
+    return Poller(name, online, boards, words.line(status.version) or None, status.started_at, faults)
 
 
 def _board(name: str, report: BoardReport) -> PollerBoard:

@@ -147,13 +147,14 @@ class PollerBoard(NamedTuple):
 
 
 class Poller(NamedTuple):
-    """A poller. `online` is None where it has not said."""
+    """A poller. `online` is None where it has not said; `faults` are its own, and not its Jira's."""
 
     id: str
     online: bool | None = None
     boards: tuple[PollerBoard, ...] = ()
     version: str | None = None
     started_at: float | None = None
+    faults: tuple[Fault, ...] = ()
 
 
 class StatusCount(NamedTuple):

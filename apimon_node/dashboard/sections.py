@@ -136,6 +136,7 @@ def _ticket(ticket: Ticket) -> dict[str, object]:
 def _poller(poller: Poller) -> dict[str, object]:
     return poller._asdict() | {
         "boards": [_poller_board(board) for board in poller.boards],
+        "faults": [_fault(fault) for fault in poller.faults],
         "started_at": _time(poller.started_at),
     }
 
