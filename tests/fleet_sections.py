@@ -121,7 +121,14 @@ def poller(id: str = "main", **more: Any) -> dict[str, Any]:  # noqa: A002 - as 
         "checked_at": moment(-20),
         "next_poll_at": moment(40),
     }
-    return {"id": id, "online": True, "boards": [board], "version": "0.1.0", "started_at": moment(-7200)} | more
+    return {
+        "id": id,
+        "online": True,
+        "boards": [board],
+        "version": "0.1.0",
+        "started_at": moment(-7200),
+        "faults": [],
+    } | more
 
 
 def board(name: str = "ops", counts: tuple[int, ...] = (7, 8, 4), **more: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import paho.mqtt.client as paho
 import pytest
@@ -334,3 +334,24 @@ def test_what_a_program_may_not_do_is_in_its_status_and_its_log(
     with Program(tmp_path, "publish", "--config", str(config_), "ops", "Open=1") as publish:
         assert publish.process.wait(PATIENCE) == 1
     assert "the broker refuses to let us write apimon/tickets/ops" in publish.err
+
+
+def test_a_board_that_a_poller_may_not_write_is_a_fault_of_its_status(
+    broker: Mosquitto20, programs: tuple[Program, Program, Site, dict[str, str]], tmp_path: Path
+) -> None:
+    """A second board that the list does not know."""
+    config_ = Path(programs[3]["poll"])
+    config_.write_text(config_.read_text().replace("boards: [", "boards: [{name: new, jql: project = OPS}, "))
+    programs[1].stop()
+    ada = Observer(broker.port, "apimon/#", account=("ada", password("ada")))
+    environment = {"APIMON_JIRA_TOKEN": "token"}
+    with ada, Program(tmp_path, "poll", "--config", str(config_), environment=environment) as poller:
+
+        def fault() -> Any:
+            faults = ada.json("apimon/pollers/main/status").get("faults", [])
+            return next((fault for fault in faults if fault.get("subject") == "apimon/tickets/new"), None)
+
+        told = wait_until(fault, "the fault")
+        assert told["name"] == "access"
+        assert told["text"] == "the broker refuses to let this poller write apimon/tickets/new: check its access list"
+        wait_until(lambda: told["text"] in poller.err, "the line of the log")

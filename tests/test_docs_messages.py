@@ -10,6 +10,7 @@ from pathlib import Path
 import messages
 import pytest
 
+from apimon_node.contract.faults import FaultName
 from apimon_node.dashboard.advice import FAULTS, STATES
 from apimon_node.errors import JiraState
 
@@ -69,12 +70,10 @@ NO_MESSAGES = {
         "Unsupported protocol version",
         "private key",
     },
+    "mqtt.presence": {"connected to", "by MQTT"},
     "poller.jira.refusals": {"it gave no reason"},
     "node.pollers": {
         "expected online or offline",
-        "expected an object with boards",
-        ": expected an object with a state, got",
-        ".detail: expected text, got",
     },
 }
 """Words of these modules that are others', or stand where all is well, or where the page has `…`."""
@@ -172,18 +171,10 @@ def test_words_are_found_wherever_a_module_has_them() -> None:
 # Names
 
 
-def faults_raised() -> set[str]:
-    """Give the names of all faults that a node raises, by what raises them."""
-    texts = [Path("apimon_node/node", name).read_text(encoding="utf-8") for name in ("node.py", "diagnosis.py")]
-    named = {name for text in texts for name in re.findall(r"_faults\.set\(\s*\"(\w+)\"", text)}
-    of_pollers = messages.faults(*messages.STORIES["poller"]) | messages.faults(*messages.STORIES["jira"])
-    return named | {*of_pollers}
-
-
 def test_every_fault_of_a_node_has_its_row_with_what_to_do() -> None:
     rows = {name.strip("`"): (pixel, mend) for name, pixel, mend in table("| fault | the first pixel |")}
 
-    assert set(rows) == faults_raised()
+    assert set(rows) == set(FaultName)
     assert {name: rows[name][1] for name in FAULTS} == FAULTS
 
 

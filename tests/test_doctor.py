@@ -163,14 +163,14 @@ def test_a_status_that_nobody_can_read_is_told(
     assert text.endswith(" → restart it")
 
 
-def test_faults_of_whatever_shape_make_a_line_each(broker: Mosquitto, observer: Observer) -> None:
+def test_faults_of_whatever_shape_that_may_be_faults_make_a_line_each(broker: Mosquitto, observer: Observer) -> None:
     observer.publish(AVAILABILITY, b"online")
-    observer.publish(STATUS, {"version": "9", "faults": [{"text": "a\x1b[2Jb"}, 7]})
+    observer.publish(STATUS, {"version": "9", "faults": [{"text": "a\x1b[2Jb"}, {}, 7]})
 
     assert [text for text in told(node(broker.port)) if "node hall" in text] == [
         "ok       node hall   is running, version 9",
         "PROBLEM  node hall   a [2Jb",
-        "PROBLEM  node hall   None",
+        "PROBLEM  node hall   unknown",
     ]
 
 

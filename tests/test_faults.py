@@ -1,9 +1,16 @@
 """Faults: raised and cleared by name; the log tells transitions, not repetitions."""
 
+import json
+from typing import Any
+
 import pytest
+from faulty import FAULTS
+from hypothesis import given
 
 from apimon_node.clock import Instant
-from apimon_node.mqtt.faults import Fault, Faults
+from apimon_node.contract import faults as contract
+from apimon_node.contract.faults import Fault
+from apimon_node.mqtt.faults import Faults
 from apimon_node.process.remarks import Remark
 
 NOON = Instant(0, 1_795_435_200.0)  # 2026-11-23T12:00:00Z
@@ -97,7 +104,7 @@ def test_the_status_topic_shows_a_fault_with_the_keys_of_the_contract(faults: Fa
     faults.set("strip", "ops", "no power", NOON, code=-6, attempts=3, retry_at=NOON.wall + 4.7)
     faults.set("broker", "", "refused", later(0.9))
 
-    assert [fault.report() for fault in faults] == [
+    assert [fault.dump() for fault in faults] == [
         {
             "name": "strip",
             "text": "no power",
@@ -105,6 +112,7 @@ def test_the_status_topic_shows_a_fault_with_the_keys_of_the_contract(faults: Fa
             "since": "2026-11-23T12:00:00Z",
             "attempts": 3,
             "retry_at": "2026-11-23T12:00:04Z",
+            "subject": "ops",
         },
         {
             "name": "broker",
@@ -115,3 +123,37 @@ def test_the_status_topic_shows_a_fault_with_the_keys_of_the_contract(faults: Fa
             "retry_at": None,
         },
     ]
+
+
+# --- on the wire ---
+
+
+@given(FAULTS)
+def test_a_fault_is_read_as_it_was_written(fault: Fault) -> None:
+    assert contract.parse(json.loads(json.dumps(fault.dump()))) == fault
+
+
+def test_a_fault_of_an_older_program_has_no_subject() -> None:
+    old = {"name": "stale", "text": "board ops: old", "code": None, "since": None, "attempts": 0, "retry_at": None}
+
+    assert contract.parse(old) == Fault("stale", "board ops: old")
+
+
+@pytest.mark.parametrize(
+    ("raw", "fault"),
+    [
+        ({}, Fault("unknown", "unknown")),
+        ({"name": "strip"}, Fault("strip", "strip")),
+        ({"name": 7, "text": [], "subject": {}, "code": True, "attempts": -1, "since": 5}, Fault("unknown", "unknown")),
+        ({"text": "no", "code": 1.5, "attempts": True, "retry_at": "soon"}, Fault("unknown", "no")),
+    ],
+)
+def test_what_is_wrong_in_a_fault_is_left_out(raw: dict[str, Any], fault: Fault) -> None:
+    assert contract.parse(raw) == fault
+
+
+def test_of_a_list_of_faults_the_first_ones_are_read_and_what_is_none_is_left_out() -> None:
+    found = contract.parse_all([7, None, *({"name": f"n{number}"} for number in range(99))])
+
+    assert [fault.name for fault in found] == [f"n{number}" for number in range(contract.MAX_FAULTS)]
+    assert contract.parse_all({"name": "strip"}) == contract.parse_all(None) == ()

@@ -164,7 +164,25 @@ def test_a_node_is_all_that_it_has_said_of_itself() -> None:
     assert [fault[:2] for fault in node.faults] == [("jira", "board ops: no"), ("strip", "strip ops: no")]
     assert "token" in node.faults[0].advice
     assert node.faults[0].since == NOON - 2 * 3600
-    assert node.faults[1][3:] == (None, 3, NOON + 5)
+    assert node.faults[1][3:] == (None, 3, NOON + 5, "")
+
+
+def test_what_a_fault_is_of_is_its_subject_and_of_older_nodes_the_board_that_the_text_names() -> None:
+    looker = Looker()
+    said = [
+        {"name": "jira", "text": "board net: 401", "subject": "ops"},
+        {"name": "poller", "text": "poller main is offline: board ops shows its last tickets"},
+        {"name": "access", "text": "no", "subject": "apimon/\u202etickets/ops"},
+        {"name": "broker", "text": "cannot reach the broker"},
+    ]
+    looker.hear("nodes/hall/status", {"state": "degraded", "faults": said})
+
+    assert [fault.subject for fault in looker.look().nodes["hall"].faults] == [
+        "ops",
+        "ops",
+        "apimon/\ufffdtickets/ops",
+        "",
+    ]
 
 
 def test_a_node_that_has_said_little_is_known_by_that() -> None:
@@ -204,8 +222,8 @@ def test_a_poller_is_told_with_each_board_and_what_to_do_about_it() -> None:
 
     assert (poller.id, poller.online, poller.version) == ("main", True, "0.1.0")
     dev, ops = poller.boards
-    assert ops == ("ops", "ok", "7 tickets, 1 overdue", "", NOON - 7200, NOON - 7140)
-    assert dev[:3] == ("dev", "auth", "the token is refused")
+    assert ops == ("ops", ("ok", "7 tickets, 1 overdue", NOON - 7200, NOON - 7140), "")
+    assert (dev.name, *dev.report[:2]) == ("dev", "auth", "the token is refused")
     assert "token" in dev.advice
 
 
@@ -213,7 +231,20 @@ def test_a_poller_that_was_only_seen_to_go_is_offline() -> None:
     looker = Looker()
     looker.hear("pollers/main/availability", b"offline")
 
-    assert looker.look().pollers["main"] == ("main", False, (), None, None)
+    assert looker.look().pollers["main"] == ("main", False, (), None, None, ())
+
+
+def test_a_poller_s_own_faults_are_told_as_a_node_s_with_what_to_do() -> None:
+    looker = Looker()
+    said = {"name": "access", "text": "it may not", "since": "2026-11-23T10:00:00Z", "subject": "apimon/tickets/ops"}
+    looker.hear("pollers/main/status", POLLER | {"faults": [said, 7]})
+    (fault,) = looker.look().pollers["main"].faults
+
+    assert fault[:2] == ("access", "it may not")
+    assert "apimon-node acl" in fault.advice
+    assert fault[3:] == (NOON - 2 * 3600, 0, None, "apimon/tickets/ops")
+    looker.hear("pollers/main/status", POLLER)
+    assert looker.look().pollers["main"].faults == ()
 
 
 @pytest.mark.parametrize("topic", ["availability", "status", "light", "strips/ops", "strips/ops/config"])

@@ -447,6 +447,27 @@ def test_a_strip_that_fails_is_a_problem() -> None:
     assert state("node problem", NODE_STATUS | {"state": "error"}) == "ON"
 
 
+def test_a_poller_that_is_well_has_no_fault() -> None:
+    assert state("poller fault", POLLER_STATUS) == "none"
+    assert state("poller problem", POLLER_STATUS) == "OFF"
+    assert attributes("poller fault", POLLER_STATUS) == {"faults": []}
+
+
+def test_each_fault_of_a_poller_is_a_problem() -> None:
+    message = POLLER_STATUS | {"faults": NODE_STATUS["faults"]}
+
+    assert state("poller fault", message) == NODE_STATUS["faults"][0]["text"]
+    assert state("poller problem", message) == "ON"
+    assert attributes("poller fault", message) == {"faults": NODE_STATUS["faults"]}
+
+
+def test_of_a_poller_before_it_had_faults_nothing_is_known() -> None:
+    old = {key: value for key, value in POLLER_STATUS.items() if key != "faults"}
+
+    assert state("poller fault", old) == state("poller problem", old) == "None"
+    assert attributes("poller fault", old) == {"faults": []}
+
+
 def test_the_first_of_many_faults_is_the_state_and_the_attributes_fit_into_the_recorder() -> None:
     fault = NODE_STATUS["faults"][0] | {"text": "ä" * 300}
     message = NODE_STATUS | {"faults": [fault, *[fault | {"name": "later"}] * 99]}

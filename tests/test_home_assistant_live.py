@@ -81,7 +81,7 @@ class Home:
         self.node_program = self.start("run")
         self.start("poll")
         self.node = self.ha.wait_device(NODE, entities=16, timeout=30)
-        self.poller = self.ha.wait_device(POLLER, entities=9, timeout=30)
+        self.poller = self.ha.wait_device(POLLER, entities=11, timeout=30)
 
     def start(self, command: str) -> Program:
         return self._stack.enter_context(Program(self._folder, command, "--config", str(self.config)))

@@ -420,6 +420,7 @@ def test_hostile_texts_are_texts_and_cut(page: Page, served: Served) -> None:
         "since": HOSTILE,
         "attempts": 1,
         "retry_at": None,
+        "subject": HOSTILE,
     }
     number = {"name": HOSTILE, "total": 1, "overdue": 1}
     hour = {"at": [1, 2], "statuses": {HOSTILE: [1, 1]}, "overdue": [0, 0]}
@@ -434,7 +435,7 @@ def test_hostile_texts_are_texts_and_cut(page: Page, served: Served) -> None:
         {
             "strip/hall/ops": row,
             "node/hall": node(faults=[fault], version=HOSTILE),
-            "poller/main": poller(version=HOSTILE),
+            "poller/main": poller(version=HOSTILE, faults=[fault]),
             "board/ops": board(source=HOSTILE) | {"statuses": [number]},
             "history/ops": hour,
             "events": [happened],
@@ -494,6 +495,7 @@ FAULT = {
     "since": None,
     "attempts": 2,
     "retry_at": None,
+    "subject": "ops",
 }
 JIRA = {
     "name": "ops",
@@ -512,6 +514,7 @@ JIRA = {
         ("node/hall", node(online=False), ["Node hall is offline", "Start it with apimon-node run"]),
         ("poller/main", poller(online=False), ["Poller main is offline", "Start it with apimon-node poll"]),
         ("poller/main", poller(boards=[JIRA]), ["Jira refuses the sign-in: board ops", "401", "Make a new token."]),
+        ("poller/main", poller(faults=[FAULT | {"text": "it may not"}]), ["Poller main", "it may not", "Look at the"]),
         ("board/ops", board(state="stale"), ["Board ops is stale", "See that poller main runs and reaches Jira."]),
         ("board/ops", board(state="stale", source=None), ["Board ops is stale", "See that whoever publishes it runs"]),
         (
@@ -542,6 +545,15 @@ def test_a_fault_is_told_with_what_to_do_in_list_title_and_favicon_and_to_those_
     expect(page.get_by_role("heading", name="Everything works")).to_be_visible()
     expect(page).to_have_title("apimon")
     expect(page.locator("#say")).to_have_text("Everything works.")
+
+
+def test_a_poller_with_a_fault_is_not_well(page: Page, served: Served) -> None:
+    row = page.locator("#machine-list li", has_text="Poller")
+    expect(row).to_have_attribute("data-good", "")
+    served.publish({"poller/main": poller(faults=[FAULT])})
+
+    expect(row).to_contain_text("goes on with a fault")
+    expect(row).not_to_have_attribute("data-good", "")
 
 
 def test_a_lost_server_is_a_fault_that_is_told_and_said_until_it_is_back(browser: Browser) -> None:
@@ -589,7 +601,7 @@ def test_what_nodes_repeat_of_pollers_and_boards_is_told_once(page: Page, served
         FAULT | {"name": "stale", "text": "board ops: its tickets have expired, and nobody has published new ones"},
         FAULT | {"name": "poller", "text": "poller main is offline: board ops shows its last tickets"},
     ]
-    other = FAULT | {"name": "stale", "text": "board web: nobody publishes its tickets"}
+    other = FAULT | {"name": "stale", "text": "board web: nobody publishes its tickets", "subject": "web"}
     served.publish(
         {
             "node/hall": node(state="degraded", faults=[*repeated, FAULT, other]),

@@ -154,7 +154,7 @@ def test_a_strip_is_as_long_as_a_configuration_may_make_it() -> None:
     [
         ("nodes/hall/status", {}, "node hall: refused: state: expected text, got null"),
         ("nodes/hall/status", {"state": ""}, 'node hall: refused: state: expected text, got ""'),
-        ("pollers/main/status", {"boards": 7}, "poller main: refused: boards: expected an object, got 7"),
+        ("pollers/main/status", {"boards": 7}, "poller main: refused: expected an object with boards"),
         (
             "boards/ops/event",
             EVENT | {"event_type": "eaten"},
@@ -191,9 +191,9 @@ def test_what_is_wrong_in_a_status_is_left_out_and_the_rest_counts() -> None:
     node, poller = looker.look().nodes["hall"], looker.look().pollers["main"]
 
     assert [fault[:2] for fault in node.faults] == [("unknown", "unknown"), ("strip", "strip")]
-    assert [fault[3:] for fault in node.faults] == [(None, 0, None)] * 2
+    assert [fault[3:6] for fault in node.faults] == [(None, 0, None)] * 2
     assert (node.quiet, node.version, node.started_at, node.boards) == (False, None, None, ())
-    assert [board[:3] for board in poller.boards] == [("ops", "unknown", "")]
+    assert [(board.name, *board.report) for board in poller.boards] == [("ops", "unknown", "", None, None)]
     assert looker.look().troubles == ()
 
 

@@ -15,7 +15,7 @@ from apimon_node.errors import JiraError, JiraState
 from apimon_node.home_assistant.announcement import JITTER_LEAST
 from apimon_node.mqtt.messages import Down, Message, Publish, Refused, Up
 from apimon_node.mqtt.presence import GRACE
-from apimon_node.poller.poller import TIMES_EVERY, Poller
+from apimon_node.poller.poller import FAULTS_EVERY, TIMES_EVERY, Poller
 from apimon_node.poller.schedule import START_SPREAD
 from apimon_node.process.remarks import Remark
 from apimon_node.tickets import snapshot
@@ -243,6 +243,7 @@ def test_the_status_tells_since_when_it_runs_its_version_and_where_tickets_can_b
     assert contents(poller.outbox(at(30)), "apimon/pollers/main/status") == [
         {
             "boards": {},
+            "faults": [],
             "browse": "https://jira.example.com/browse/",
             "started_at": "2026-11-23T12:00:00Z",
             "version": __version__,
@@ -382,6 +383,111 @@ def test_a_message_that_the_broker_does_not_take_for_another_reason_is_told_as_t
     poller.receive(Refused("apimon/tickets/ops", "it is larger than the broker takes (20 bytes)"), at(1))
 
     assert "it is larger than the broker takes (20 bytes)" in [remark.text for remark in poller.remarks()]
+
+
+# --- its own faults ---
+
+
+def told(messages: Iterable[Publish]) -> list[list[dict[str, Any]]]:
+    """Give the faults of each status among the messages."""
+    return [body["faults"] for body in contents(messages, "apimon/pollers/main/status")]
+
+
+def passing(poller: Poller, begin: float, end: float, step: float = 0.1) -> dict[float, list[str]]:
+    """Let time pass; give the names of the faults in each status, by its moment."""
+    moments = [begin + number * step for number in range(round((end - begin) / step))]
+    found = {moment: told(poller.outbox(at(moment))) for moment in moments}
+    return {moment: [fault["name"] for fault in faults[-1]] for moment, faults in found.items() if faults}
+
+
+def test_a_short_loss_of_the_broker_tells_nothing(poller: Poller) -> None:
+    answer_all(poller, at(0))
+    poller.outbox(at(0))
+    poller.remarks()
+    poller.receive(Down("lost"), at(10))
+    assert passing(poller, 10, 10 + GRACE - 0.05) == {}
+    poller.receive(Up("localhost", "5"), at(10 + GRACE - 0.05))
+
+    assert list(passing(poller, 10 + GRACE, 20).values()) == [[]]
+    assert poller.remarks() == [Remark("connected to localhost by MQTT 5")]
+
+
+def test_a_long_loss_of_the_broker_is_a_fault_from_the_grace_on_and_until_it_is_back(poller: Poller) -> None:
+    answer_all(poller, at(0))
+    poller.outbox(at(0))
+    poller.receive(Down("lost"), at(10))
+    assert poller.deadline() == at(10 + GRACE).monotonic
+    poller.receive(Down("refused"), at(10.5))
+
+    assert passing(poller, 10, 30, step=0.5) == {10 + GRACE: ["broker"]}
+    assert poller.deadline() == at(60).monotonic, "it does not wake all the time"
+    poller.receive(Up("localhost", "5"), at(30))
+    assert passing(poller, 30, 40, step=0.5) == {30: []}
+
+
+def test_a_poller_that_never_had_a_connection_says_so() -> None:
+    poller = unconnected()
+    assert told(poller.outbox(at(0))) == []
+
+    assert passing(poller, 0, 5, step=0.5) == {GRACE: ["broker"]}
+    assert poller.summary().startswith("not connected yet")
+
+
+def test_rubbish_on_a_boards_topic_is_a_fault_of_the_status_until_something_good_comes(poller: Poller) -> None:
+    poller.receive(Message("apimon/tickets/ops", b"rubbish"), at(10))
+    ((fault,),) = told(poller.outbox(at(10)))
+    assert (fault["name"], fault["subject"], fault["since"]) == ("payload", "ops", "2026-11-23T12:00:10Z")
+    assert fault["text"].startswith("board ops: somebody has published what nodes refuse: ")
+
+    poller.receive(Message("apimon/tickets/ops", b'{"tickets":[]}'), at(20))
+    assert told(poller.outbox(at(20))) == [[]]
+
+
+def test_rubbish_without_end_makes_no_more_than_a_status_a_second(poller: Poller) -> None:
+    poller.outbox(at(0))
+    statuses = []
+    for tick in range(1000):
+        now = at(tick / 100)
+        poller.receive(Message("apimon/tickets/ops", b"[" if tick % 2 else b"7"), now)
+        statuses += told(poller.outbox(now))
+
+    assert len(statuses) <= 10 / FAULTS_EVERY + 1
+
+
+def test_what_the_broker_denies_is_a_fault_by_its_topic_and_all_answers_are_one(poller: Poller) -> None:
+    poller.receive(Up("localhost", "5", denied=("apimon/tickets/ops",)), at(10))
+    for topic in ("boards/ops/summary", "pollers/main/response/poll", "pollers/main/response/x", "pollers/main/status"):
+        poller.receive(Refused(f"apimon/{topic}"), at(10))
+
+    (faults,) = told(poller.outbox(at(10)))
+    assert {fault["name"] for fault in faults} == {"access"}
+    assert [fault["subject"] for fault in faults] == [
+        "apimon/tickets/ops",
+        "apimon/boards/ops/summary",
+        "apimon/pollers/main/response/+",
+        "apimon/pollers/main/status",
+    ]
+    poller.receive(Refused("apimon/pollers/main/status"), at(20))
+    assert told(poller.outbox(at(20))) == [], "what is told already makes no message that is refused again"
+    poller.receive(Up("localhost", "5"), at(30))
+    assert told(poller.outbox(at(30))) == [[]]
+
+
+def test_what_is_wrong_with_jira_is_told_by_its_boards_alone(poller: Poller) -> None:
+    poller.failed(only(poller, at(0)), OFFLINE, at(0))
+
+    assert told(poller.outbox(at(0))) == [[]]
+
+
+def test_when_the_clock_is_set_the_faults_are_put_right() -> None:
+    poller = Poller(settings(), Instant(0, 5.0), lambda: 0.0)
+    poller.receive(Up("localhost", "5"), Instant(0, 5.0))
+    poller.receive(Refused("apimon/tickets/ops"), Instant(0, 5.0))
+    ((fault,),) = told(poller.outbox(Instant(0, 5.0)))
+    assert fault["since"] == "1970-01-01T00:00:05Z"
+
+    ((fault,),) = told(poller.outbox(Instant(10, NOON + 15)))
+    assert fault["since"] == "2026-11-23T12:00:05Z"
 
 
 # --- requests ---
@@ -527,13 +633,16 @@ def test_the_log_tells_a_query_that_fails_and_its_recovery_by_its_board(poller: 
 def test_the_log_tells_a_lost_broker_and_the_next_connection() -> None:
     poller = unconnected()
     poller.receive(Down("refused"), at(0))
-    poller.receive(Down("refused"), at(1))
-    poller.receive(Up("localhost:1883", "3.1.1"), at(2))
+    for second in range(1, 10):
+        poller.outbox(at(second))
+        poller.receive(Down("refused"), at(second))
+    poller.receive(Up("localhost:1883", "3.1.1"), at(10))
+    poller.outbox(at(10))
 
     assert poller.remarks() == [
         Remark("refused", bad=True, fault="broker"),
-        Remark("broker: well again", fault="broker"),
         Remark("connected to localhost:1883 by MQTT 3.1.1"),
+        Remark("broker: well again", fault="broker"),
     ]
 
 
@@ -544,8 +653,10 @@ def test_one_line_tells_people_how_it_is(poller: Poller) -> None:
     assert poller.summary() == "all boards are up to date"
     poller.receive(Down("refused"), at(0))
     poller.failed(board, QUERY, at(0))
+    assert poller.summary() == "board ops: no such project"
+    poller.outbox(at(GRACE))
 
-    assert poller.summary() == "refused; board ops: no such project"
+    assert poller.summary() == "board ops: no such project; refused"
 
 
 # --- a day ---

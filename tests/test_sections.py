@@ -70,6 +70,7 @@ def test_a_node() -> None:
     assert without_advice(faults[0]) == {
         "name": "jira",
         "text": "board ops: no",
+        "subject": "ops",
         "since": "2026-11-23T10:00:00Z",
         "attempts": 0,
         "retry_at": None,
@@ -167,7 +168,13 @@ def test_a_poller() -> None:
     poller = section("poller/main")
     boards = poller.pop("boards")
 
-    assert poller == {"id": "main", "online": True, "version": "0.1.0", "started_at": "2026-11-23T09:00:00Z"}
+    assert poller == {
+        "id": "main",
+        "online": True,
+        "version": "0.1.0",
+        "started_at": "2026-11-23T09:00:00Z",
+        "faults": [],
+    }
     assert without_advice(boards[1]) == {
         "name": "ops",
         "state": "ok",

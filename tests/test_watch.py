@@ -21,6 +21,7 @@ from rich.console import Console, Group
 
 from apimon_node import wire
 from apimon_node.clock import Instant
+from apimon_node.contract.poller_status import BoardReport
 from apimon_node.dashboard import overview as o
 from apimon_node.errors import ApimonError
 from apimon_node.picture.effects import Effect
@@ -185,14 +186,24 @@ def test_a_board_has_a_row(board: o.Board, words: str) -> None:
 
 def test_a_poller_that_could_not_ask_says_why_and_what_to_do() -> None:
     poller = o.Poller(
-        "main", online=True, boards=(o.PollerBoard("ops", "auth", "Jira refuses the token", "make a new one"),)
+        "main",
+        online=True,
+        boards=(o.PollerBoard("ops", BoardReport("auth", "Jira refuses the token"), "make a new one"),),
     )
-    well = poller._replace(boards=(o.PollerBoard("ops", "ok", "3 tickets", ""),))
+    well = poller._replace(boards=(o.PollerBoard("ops", BoardReport("ok", "3 tickets"), ""),))
 
     assert "poller main  online\n  ! ops: Jira refuses the token\n    make a new one" in _stripped(
         drawn(fleet()._replace(pollers={"main": poller}))
     )
     assert "3 tickets" not in drawn(fleet()._replace(pollers={"main": well}))
+
+
+def test_a_poller_s_own_fault_is_told_with_what_to_do() -> None:
+    poller = o.Poller("main", online=True, faults=(o.Fault("access", "it may not", "let it"),))
+
+    assert "poller main  online\n  ! it may not\n    let it" in _stripped(
+        drawn(fleet()._replace(pollers={"main": poller}))
+    )
 
 
 def test_events_are_lines_the_newest_first_and_no_more_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,7 +249,7 @@ def test_one_node_is_drawn_with_what_belongs_to_it_and_nothing_else() -> None:
         {"hall": NODE, "lab": other},
         {("hall", "ops"): STRIP, ("lab", "dev"): strip},
         boards={"ops": BOARD, "dev": BOARD._replace(name="dev")},
-        pollers={"main": o.Poller("main", online=True, boards=(o.PollerBoard("ops", "ok", "", ""),))},
+        pollers={"main": o.Poller("main", online=True, boards=(o.PollerBoard("ops", BoardReport("ok", ""), ""),))},
         events=(o.Event(None, "dev", "closed", "DEV-1"), o.Event(None, "ops", "closed", "OPS-1")),
     )
     text = drawn(both, "lab")
@@ -361,7 +372,7 @@ def test_what_is_wrong_leaves_room_for_the_strips() -> None:
 
 
 def test_who_is_away_comes_before_who_has_something_to_tell() -> None:
-    boards = (o.PollerBoard("ops", "auth", "Jira refuses the token", "make a new one"),)
+    boards = (o.PollerBoard("ops", BoardReport("auth", "Jira refuses the token"), "make a new one"),)
     pollers = {"main": o.Poller("main", online=False, boards=boards)}
     fleet = many(20, faults=(BROKEN,))._replace(pollers=pollers, troubles=("board ops: refused: no JSON",))
 
@@ -383,9 +394,9 @@ def test_what_is_not_on_the_screen_is_not_drawn_and_costs_nothing() -> None:
 def test_elsewhere_what_reads_the_same_is_not_printed_again() -> None:
     made = console()
     screen = Screen(None, made)
-    polled = o.Poller("main", online=True, boards=(o.PollerBoard("ops", "ok", "", "", NOW.wall),))
+    polled = o.Poller("main", online=True, boards=(o.PollerBoard("ops", BoardReport("ok", "", NOW.wall), ""),))
     screen.show(fleet()._replace(pollers={"main": polled}), NOW)
-    later = polled._replace(boards=(polled.boards[0]._replace(checked_at=NOW.wall + 60),))
+    later = polled._replace(boards=(o.PollerBoard("ops", BoardReport("ok", "", NOW.wall + 60)),))
     screen.show(fleet()._replace(pollers={"main": later}), Instant(60.0, NOW.wall + 60))
     assert isinstance(made.file, io.StringIO)
 

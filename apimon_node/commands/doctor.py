@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from apimon_node import wire
 from apimon_node.config.settings import AuthType, BoardSettings, JiraSettings, PollerSettings, Settings
+from apimon_node.contract import faults
+from apimon_node.contract.faults import Fault
 from apimon_node.contract.topics import ONLINE, Topics
 from apimon_node.errors import ConfigError, InstallError, JiraError, JiraState, PayloadError
 from apimon_node.machine.checks import Finding, Level, check_strips, files
@@ -140,25 +142,23 @@ def _check_node(subject: str, availability: bytes | None, status: bytes | None) 
         yield Finding(subject, Level.WARNING, "is not running", "start it: apimon-node run")
         return
     try:
-        version, faults = _read_status(status)
+        version, found = _read_status(status)
     except PayloadError as err:
         yield Finding(subject, Level.WARNING, f"is running; its status cannot be read: {err}", "restart it")
         return
     yield Finding(subject, Level.OK, f"is running, version {version}")
-    for text in faults:
-        yield Finding(subject, Level.PROBLEM, text)
+    for fault in found:
+        yield Finding(subject, Level.PROBLEM, fault.text)
 
 
-def _read_status(payload: bytes | None) -> tuple[str, list[str]]:
-    """Read the version of a node and the texts of its faults. Raises PayloadError."""
+def _read_status(payload: bytes | None) -> tuple[str, tuple[Fault, ...]]:
+    """Read the version of a node and its faults. Raises PayloadError."""
     if not payload:
         raise PayloadError("there is none")
     status = wire.load(payload)
-    faults = status.get("faults") if isinstance(status, dict) else None
-    if not isinstance(status, dict) or not isinstance(faults, list):
+    if not isinstance(status, dict) or not isinstance(status.get("faults"), list):
         raise PayloadError("expected an object with faults")
-    texts = [fault.get("text") if isinstance(fault, dict) else None for fault in faults]
-    return wire.step(str(status.get("version"))), [str(text) for text in texts]
+    return wire.step(str(status.get("version"))), faults.parse_all(status["faults"])
 
 
 def _check_board(name: str, payload: bytes | None, settings: Settings) -> Finding:

@@ -1,6 +1,10 @@
 """The names of all topics of the MQTT contract. Pure."""
 
+import re
 from typing import NamedTuple
+
+ID = re.compile(r"[a-z0-9_-]{1,100}")
+"""The id of a node, a strip, a poller or a board; readers take none that is longer."""
 
 ONLINE, OFFLINE = b"online", b"offline"
 """The two values of every availability topic."""

@@ -1,28 +1,29 @@
-"""Advice: what to do about each fault of a node, and each state of a poller, in plain words. Pure."""
+"""Advice: what to do about each fault of a node or poller, and each state of a board's Jira, in plain words. Pure."""
 
+from apimon_node.contract.faults import FaultName
 from apimon_node.errors import JiraState
 
-FAULTS = {
-    "strip": (
+FAULTS: dict[str, str] = {
+    FaultName.STRIP: (
         "Look at the strip's power and wires. Then run apimon-node doctor on the node: it tells what to do about this"
         " error. The node tries again by itself."
     ),
-    "broker": (
-        "See that the broker runs and that the node's network reaches it. The node connects again by itself; until then"
-        " the strip shows what it knew last."
+    FaultName.BROKER: (
+        "See that the broker runs and that the network reaches it. Nodes and pollers connect again by themselves; until"
+        " then the strips show what they knew last."
     ),
-    "access": (
-        "Let the node read and write its own topics: apimon-node acl prints the access list that mosquitto needs. Then"
-        " restart the node, or wait for its next connection."
+    FaultName.ACCESS: (
+        "Let it read and write its topics: apimon-node acl prints the access list that mosquitto needs. Then restart"
+        " it, or wait for its next connection."
     ),
-    "payload": (
+    FaultName.PAYLOAD: (
         "Correct what is published on this topic: the text names the place, docs/mqtt.md the format. The last good"
         " message stays in use until the next good one."
     ),
-    "stale": (
+    FaultName.STALE: (
         "See that a poller for this board runs and reaches Jira, or publish its tickets by hand: apimon-node publish."
     ),
-    "poller": (
+    FaultName.POLLER: (
         "Start the poller again (systemctl restart apimon-poller), and see in its log why it ended. The strip shows the"
         " last tickets until they expire."
     ),
@@ -56,8 +57,8 @@ UNKNOWN = "This program does not know it: look into the log of whoever says it, 
 
 
 def about_fault(name: str, code: object = None) -> str:
-    """Tell what to do about a fault of a node."""
-    return about_state(str(code)) if name == "jira" else FAULTS.get(name, UNKNOWN)
+    """Tell what to do about a fault of a node or poller."""
+    return about_state(str(code)) if name == FaultName.JIRA else FAULTS.get(name, UNKNOWN)
 
 
 def about_state(state: str) -> str:

@@ -1,24 +1,18 @@
 """The fields of a message: what must be there raises PayloadError where it is not, other things are left out. Pure."""
 
-from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import TypeVar
 
 from apimon_node import wire
+from apimon_node.contract.lenient import Fields
+from apimon_node.contract.topics import ID
 from apimon_node.dashboard import words
 from apimon_node.errors import PayloadError
 from apimon_node.picture.looks import Color
 
-MOST = 200
-"""Nodes, strips, pollers, boards, and looks of a strip; more of them are left out."""
-
-LARGEST = 1_000_000_000
-"""The largest number that is shown: JSON may hold one of thousands of digits."""
-
 COLOR_DIGITS = 6
 
 E = TypeVar("E", bound=Enum)
-Fields = Mapping[str, object]
 
 
 def load(payload: bytes) -> Fields:
@@ -36,18 +30,6 @@ def an_object(path: str, value: object) -> Fields:
     return value
 
 
-def objects(value: object) -> list[Fields]:
-    """Give the objects of a list; nothing where it is none."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def named(value: object) -> Iterator[tuple[str, Fields]]:
-    """Give what is an object and has an id, in the order of the ids, as many as we take."""
-    pairs = sorted(value.items()) if isinstance(value, dict) else []
-    fit = [(name, item) for name, item in pairs if words.ID.fullmatch(name) and isinstance(item, dict)]
-    yield from fit[:MOST]
-
-
 def items(raw: Fields, key: str, most: int) -> list[object]:
     """Give a list that must be there, and not too long."""
     value = raw.get(key)
@@ -58,7 +40,7 @@ def items(raw: Fields, key: str, most: int) -> list[object]:
 
 def identifier(path: str, value: object) -> str:
     """Give a value that must be an id."""
-    if not isinstance(value, str) or not words.ID.fullmatch(value):
+    if not isinstance(value, str) or not ID.fullmatch(value):
         raise wire.unexpected(path, "an id", value)
     return value
 
@@ -102,21 +84,6 @@ def text(raw: Fields, key: str, most: int = words.MOST) -> str | None:
     """Give a text, fit for a line; None where it is none."""
     value = raw.get(key)
     return words.line(value, most) if isinstance(value, str) else None
-
-
-def moment(raw: Fields, key: str) -> float | None:
-    """Give a time, as seconds since 1970; None where it is none."""
-    value = raw.get(key)
-    try:
-        return wire.parse_time(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-
-
-def whole(raw: Fields, key: str) -> int | None:
-    """Give a whole number from 0 upwards; None where it is none."""
-    value = raw.get(key)
-    return value if type(value) is int and 0 <= value <= LARGEST else None
 
 
 def link(raw: Fields, key: str) -> str | None:

@@ -5,15 +5,16 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from apimon_node.clock import Instant, WallClock
+from apimon_node.contract.lenient import MOST
+from apimon_node.contract.poller_status import PollerStatus
 from apimon_node.dashboard import words
 from apimon_node.dashboard.boards import Tickets, Watched
-from apimon_node.dashboard.fields import MOST
 from apimon_node.dashboard.heard import Heard
 from apimon_node.dashboard.history import Hour
 from apimon_node.dashboard.memo import Memo
 from apimon_node.dashboard.nodes import node, poller
 from apimon_node.dashboard.overview import Board, BoardState, Broker, BrokerState, Node, Overview, Poller, Strip
-from apimon_node.dashboard.payloads import PollerStatus, StripConfig, StripReport
+from apimon_node.dashboard.payloads import StripConfig, StripReport
 from apimon_node.dashboard.pixels import MOST_EFFORT, Conditions, Pile, effort, lit, reckon, sort, strip, unsaid
 from apimon_node.mqtt.messages import Down, Event, Message, Up
 from apimon_node.picture.looks import ages
@@ -130,7 +131,7 @@ class Fleet:
     def _boards(self, watched: Mapping[str, Watched]) -> dict[str, Board]:
         """Give all boards that are known, and those that somebody names."""
         named = {name for config in self._heard.configs.last.values() for name in config.boards}
-        named |= {board.name for status in self._heard.pollers.last.values() for board in status.boards}
+        named |= {name for status in self._heard.pollers.last.values() for name in status.boards}
         names = [*sorted(watched), *sorted(named - watched.keys())][:MOST]
         parts = {name: self._memo.of(("unknown", name), Board, name) for name in names if name not in watched}
         return dict(sorted((parts | {name: board.part for name, board in watched.items()}).items()))
@@ -143,7 +144,7 @@ class Fleet:
 
     def _tickets(self, board: Watched) -> Tickets:
         status = self._heard.pollers.get(board.part.source or "")
-        return board.tickets(status.browse if status else None)
+        return board.tickets(words.address(status.browse) if status else None)
 
     # Nodes, strips and pollers
 

@@ -7,10 +7,11 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from apimon_node.clock import Instant
+from apimon_node.contract import poller_status
+from apimon_node.contract.lenient import MOST
 from apimon_node.contract.light import parse_state
-from apimon_node.contract.topics import Topics
+from apimon_node.contract.topics import ID, Topics
 from apimon_node.dashboard import payloads, words
-from apimon_node.dashboard.fields import MOST
 from apimon_node.dashboard.overview import Event
 from apimon_node.errors import PayloadError
 from apimon_node.mqtt.inbox import Inbox, take_newest
@@ -80,7 +81,7 @@ class Heard:
         self.strips = Shelf("strip {}/{}", payloads.strip_said)
         self.configs = Shelf("strip {}/{}: configuration", payloads.strip_config)
         self.pollers_online = Shelf("poller {}: availability", payloads.online)
-        self.pollers = Shelf("poller {}", payloads.poller_status)
+        self.pollers = Shelf("poller {}", poller_status.parse)
         self.events = deque[Event](maxlen=EVENTS)
         """The newest last."""
         self._shelves: dict[str, Shelf[Any]] = {
@@ -122,7 +123,7 @@ class Heard:
     def take(self, message: Message, now: Instant) -> bool:
         """Keep a message until somebody looks; tell whether it is of any kind that we know."""
         kind, ids = self._address(message.topic)
-        if not all(map(words.ID.fullmatch, ids)):
+        if not all(map(ID.fullmatch, ids)):
             return False
         if kind == self._event:
             return self._take_event(ids[0], message, now)

@@ -1,7 +1,9 @@
 """Nodes and pollers as people read them: what they have said of themselves, put together. Pure."""
 
-from apimon_node.dashboard.overview import Node, Poller
-from apimon_node.dashboard.payloads import NodeStatus, PollerStatus
+from apimon_node.contract.poller_status import BoardReport, PollerStatus
+from apimon_node.dashboard import advice, words
+from apimon_node.dashboard.overview import Node, Poller, PollerBoard
+from apimon_node.dashboard.payloads import NodeStatus, fault
 from apimon_node.picture.scene import LightState
 
 
@@ -32,4 +34,13 @@ def node(
 
 def poller(name: str, online: bool | None, status: PollerStatus) -> Poller:  # noqa: FBT001 - as above
     """Give a poller."""
-    return Poller(name, online, status.boards, status.version, status.started_at)
+    boards = tuple(_board(board, report) for board, report in status.boards.items())
+    faults = tuple(map(fault, status.faults))
+    return Poller(name, online, boards, words.line(status.version) or None, status.started_at, faults)
+
+
+def _board(name: str, report: BoardReport) -> PollerBoard:
+    """Give a report fit to be shown."""
+    state = words.line(report.state) or "unknown"
+    shown = report._replace(state=state, detail=words.line(report.detail, words.SUMMARY))
+    return PollerBoard(name, shown, advice.about_state(state))

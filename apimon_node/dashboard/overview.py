@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
+from apimon_node.contract.poller_status import BoardReport
 from apimon_node.picture.effects import Effect
 from apimon_node.picture.looks import Color
 from apimon_node.picture.scene import LightState
@@ -35,7 +36,7 @@ class Broker(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """A fault of a node, and what to do about it."""
+    """A fault, and what to do about it. `subject` is what it is of, such as a board; empty where nobody said."""
 
     name: str
     text: str
@@ -43,6 +44,7 @@ class Fault(NamedTuple):
     since: float | None = None
     attempts: int = 0
     retry_at: float | None = None
+    subject: str = ""
 
 
 class Node(NamedTuple):
@@ -140,21 +142,19 @@ class PollerBoard(NamedTuple):
     """How the last poll of a board went, and what to do about it."""
 
     name: str
-    state: str
-    detail: str
-    advice: str
-    checked_at: float | None = None
-    next_poll_at: float | None = None
+    report: BoardReport
+    advice: str = ""
 
 
 class Poller(NamedTuple):
-    """A poller. `online` is None where it has not said."""
+    """A poller. `online` is None where it has not said; `faults` are its own, and not its Jira's."""
 
     id: str
     online: bool | None = None
     boards: tuple[PollerBoard, ...] = ()
     version: str | None = None
     started_at: float | None = None
+    faults: tuple[Fault, ...] = ()
 
 
 class StatusCount(NamedTuple):

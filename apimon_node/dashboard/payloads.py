@@ -3,24 +3,23 @@
 What makes no sense without its other half (pixels, looks) is read strictly: half a strip would be a wrong one. Pure.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from apimon_node import wire
+from apimon_node.contract import faults, lenient
 from apimon_node.contract.events import EventType
+from apimon_node.contract.lenient import MOST, Fields
 from apimon_node.contract.topics import OFFLINE, ONLINE
 from apimon_node.dashboard import advice, fields, words
-from apimon_node.dashboard.fields import MOST, Fields
-from apimon_node.dashboard.overview import Event, Fault, PollerBoard
+from apimon_node.dashboard.overview import Event, Fault
 from apimon_node.errors import PayloadError
 from apimon_node.picture.effects import PERIOD, Effect
 from apimon_node.picture.layout import Picture, Pixel
 from apimon_node.picture.looks import Look, Match
 from apimon_node.picture.painting import Status, StatusPixel
 from apimon_node.picture.scene import Scene
-
-MAX_FAULTS = 50
-"""Faults of a node; more of them are left out."""
 
 MAX_PIXELS = 2000
 """Pixels of a strip: as many as a configuration may have."""
@@ -33,6 +32,8 @@ OLDEST = 1e10
 
 SLOWEST = 3600.0
 """Seconds that an effect may take: nothing real comes near."""
+
+_BOARD = re.compile(r"\bboard ([a-z0-9_-]{1,100})")
 
 
 class StripReport(NamedTuple):
@@ -78,15 +79,6 @@ class StripConfig(NamedTuple):
     names: tuple[str, ...] = ()
 
 
-class PollerStatus(NamedTuple):
-    """How a poller says that it is. `browse` is where the addresses of its tickets begin."""
-
-    boards: tuple[PollerBoard, ...] = ()
-    browse: str | None = None
-    version: str | None = None
-    started_at: float | None = None
-
-
 def online(payload: bytes) -> bool:
     """Read an availability."""
     if payload not in (ONLINE, OFFLINE):
@@ -100,11 +92,11 @@ def node_status(payload: bytes) -> NodeStatus:
     return NodeStatus(
         fields.required(raw, "state"),
         raw.get("quiet") is True,
-        tuple(_fault(item) for item in fields.objects(raw.get("faults"))[:MAX_FAULTS]),
+        tuple(map(fault, faults.parse_all(raw.get("faults")))),
         fields.text(raw, "version"),
-        fields.moment(raw, "started_at"),
-        tuple((name, _strip_report(report)) for name, report in fields.named(raw.get("strips"))),
-        tuple(name for name, _ in fields.named(raw.get("boards"))),
+        lenient.moment(raw, "started_at"),
+        tuple((name, _strip_report(report)) for name, report in lenient.named(raw.get("strips"))),
+        tuple(name for name, _ in lenient.named(raw.get("boards"))),
     )
 
 
@@ -142,26 +134,13 @@ def strip_config(payload: bytes) -> StripConfig:
     )
 
 
-def poller_status(payload: bytes) -> PollerStatus:
-    """Read the status of a poller."""
-    raw = fields.load(payload)
-    if not isinstance(raw.get("boards"), dict):
-        raise wire.unexpected("boards", "an object", raw.get("boards"))
-    return PollerStatus(
-        tuple(_poller_board(name, report) for name, report in fields.named(raw["boards"])),
-        fields.link(raw, "browse"),
-        fields.text(raw, "version"),
-        fields.moment(raw, "started_at"),
-    )
-
-
 def event(board: str, payload: bytes) -> Event:
     """Read what happened to a ticket of a board."""
     if len(payload) > MAX_EVENT:
         raise PayloadError(f"expected at most {MAX_EVENT} bytes, got {len(payload)}")
     raw = fields.load(payload)
     return Event(
-        fields.moment(raw, "at"),
+        lenient.moment(raw, "at"),
         board,
         fields.one_of(EventType, "event_type", raw.get("event_type")).value,
         fields.required(raw, "key"),
@@ -172,32 +151,21 @@ def event(board: str, payload: bytes) -> Event:
     )
 
 
-def _fault(raw: Fields) -> Fault:
-    name = fields.text(raw, "name") or "unknown"
+def fault(found: faults.Fault) -> Fault:
+    """Make a fault fit to be shown. Older nodes send no subject: they name the board in the text alone."""
     return Fault(
-        name,
-        fields.text(raw, "text", words.SUMMARY) or name,
-        advice.about_fault(name, raw.get("code")),
-        fields.moment(raw, "since"),
-        fields.whole(raw, "attempts") or 0,
-        fields.moment(raw, "retry_at"),
+        words.line(found.name),
+        words.line(found.text, words.SUMMARY),
+        advice.about_fault(found.name, found.code),
+        found.since,
+        found.attempts,
+        found.retry_at,
+        words.line(found.subject, words.SUMMARY) or "".join(_BOARD.findall(found.text)[:1]),
     )
 
 
 def _strip_report(raw: Fields) -> StripReport:
-    return StripReport(fields.text(raw, "driver"), fields.whole(raw, "milliamps"))
-
-
-def _poller_board(name: str, raw: Fields) -> PollerBoard:
-    state = fields.text(raw, "state") or "unknown"
-    return PollerBoard(
-        name,
-        state,
-        fields.text(raw, "detail", words.SUMMARY) or "",
-        advice.about_state(state),
-        fields.moment(raw, "checked_at"),
-        fields.moment(raw, "next_poll_at"),
-    )
+    return StripReport(fields.text(raw, "driver"), lenient.whole(raw, "milliamps"))
 
 
 def _look(raw: Fields) -> Look:

@@ -136,12 +136,13 @@ def _ticket(ticket: Ticket) -> dict[str, object]:
 def _poller(poller: Poller) -> dict[str, object]:
     return poller._asdict() | {
         "boards": [_poller_board(board) for board in poller.boards],
+        "faults": [_fault(fault) for fault in poller.faults],
         "started_at": _time(poller.started_at),
     }
 
 
 def _poller_board(board: PollerBoard) -> dict[str, object]:
-    return board._asdict() | {"checked_at": _time(board.checked_at), "next_poll_at": _time(board.next_poll_at)}
+    return {"name": board.name, "advice": board.advice} | board.report.dump()
 
 
 def _board(board: Board) -> dict[str, object]:

@@ -11,9 +11,6 @@ SUMMARY = 200
 MAX_ADDRESS = 2000
 """Characters of an address that all browsers take."""
 
-ID = re.compile(r"[a-z0-9_-]{1,100}")
-"""The id of a node, a strip, a poller or a board (MQTT contract); we take none that is longer."""
-
 _TRICKS = re.compile(
     r"[\x00-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
     r"\ufff9-\ufffb\U000e0000-\U000e007f]"

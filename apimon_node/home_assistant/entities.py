@@ -38,6 +38,12 @@ ALWAYS: Mapping[str, object] = {"avty": []}
 STATUS = "(value_json | default({}, true))"
 """The payload in a template, also where there is none: somebody may have cleared the topic."""
 
+FAULTS = f"{STATUS}.faults"
+"""The faults of a status, in a template; not there before there is a status, and of older pollers."""
+
+MOST_FAULTS = 20
+"""Faults in the attributes, at the most: Home Assistant records no attributes of more than 16 KiB."""
+
 
 class Device(NamedTuple):
     """A device: what it is (`node` or `poller`), its id, its name for people, and its topics."""
@@ -111,6 +117,31 @@ def connectivity(device: Device) -> Entity:
 def button(device: Device, what: str, name: str, **options: object) -> Entity:
     """Let people request something of a device."""
     return Entity("button", what, name, {"cmd_t": device.topics.request(what), "pl_prs": NOTHING, **options})
+
+
+def sensor(device: Device, thing: str, name: str, template: str, **options: object) -> Entity:
+    """Make a sensor of something in the status."""
+    return Entity("sensor", thing, name, {"stat_t": device.topics.status, "val_tpl": template, **options})
+
+
+def problem(device: Device, thing: str, name: str, template: str) -> Entity:
+    """Make a binary sensor that is on while something is wrong."""
+    options = {"dev_cla": "problem", "stat_t": device.topics.status, "val_tpl": template}
+    return Entity("binary_sensor", thing, name, options)
+
+
+def with_attributes(device: Device, entity: Entity, attributes: str) -> Entity:
+    """Add attributes from the status to a sensor."""
+    more = {"json_attr_t": device.topics.status, "json_attr_tpl": f"{{{{ {attributes} | tojson }}}}"}
+    return entity._replace(options={**entity.options, **more})
+
+
+def fault(device: Device) -> Entity:
+    """Tell what is wrong with a device: the first fault in words, all of them in the attributes; `none` if well."""
+    first = f"((faults | map(attribute='text') | select('string') | list) + ['none'])[0][:{TEXT_LIMIT}]"
+    text = f"{{% set faults = {FAULTS} | default(none) %}}{{{{ none if faults is none else {first} }}}}"
+    entity = sensor(device, "fault", "Fault", text, ic="mdi:message-alert-outline", **DIAGNOSTIC)
+    return with_attributes(device, entity, f"{{'faults': ({FAULTS} | default([], true))[:{MOST_FAULTS}]}}")
 
 
 def on_if(value: str, test: str) -> str:

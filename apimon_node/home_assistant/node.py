@@ -9,14 +9,17 @@ from apimon_node.home_assistant.entities import (
     DIAGNOSTIC,
     HIDDEN,
     STATUS,
-    TEXT_LIMIT,
     Device,
     Entity,
     announce,
     button,
     connectivity,
+    fault,
     on_if,
+    problem,
     readable,
+    sensor,
+    with_attributes,
 )
 from apimon_node.mqtt.messages import Publish
 
@@ -26,10 +29,7 @@ STATES = ("starting", "ok", "degraded", "error")
 LIGHT_EFFECTS = ("tickets", "steady", "night")
 """What the light can do: all of it, without animation, or only what is overdue, dimly."""
 
-MOST_FAULTS = 20
-"""Faults in the attributes, at the most: Home Assistant records no attributes of more than 16 KiB."""
-
-BOARDS, STRIPS, FAULTS = f"{STATUS}.boards", f"{STATUS}.strips", f"{STATUS}.faults"
+BOARDS, STRIPS = f"{STATUS}.boards", f"{STATUS}.strips"
 """Parts of the status, in a template. Whoever uses one says what to do without it."""
 
 
@@ -72,33 +72,30 @@ def _light(device: Device) -> Entity:
 
 def _tickets(device: Device) -> Iterator[Entity]:
     """Tell of the tickets that the node shows, all boards together."""
-    tickets = _sensor(device, "tickets", "Tickets", _sum(BOARDS, "tickets"), **COUNT, ic="mdi:ticket-outline")
-    yield _with_attributes(device, tickets, f"{{'boards': {BOARDS} | default({{}}, true)}}")
-    yield _sensor(device, "overdue", "Overdue", _sum(BOARDS, "overdue"), **COUNT, ic="mdi:clock-alert-outline")
+    tickets = sensor(device, "tickets", "Tickets", _sum(BOARDS, "tickets"), **COUNT, ic="mdi:ticket-outline")
+    yield with_attributes(device, tickets, f"{{'boards': {BOARDS} | default({{}}, true)}}")
+    yield sensor(device, "overdue", "Overdue", _sum(BOARDS, "overdue"), **COUNT, ic="mdi:clock-alert-outline")
     stale = "value.values() | map(attribute='stale', default=false) | select | list"
-    yield _problem(device, "stale", "Stale", on_if(BOARDS, stale))
+    yield problem(device, "stale", "Stale", on_if(BOARDS, stale))
 
 
 def _health(device: Device) -> Iterator[Entity]:
-    """Tell how the node is. What is well has a fault `none`."""
+    """Tell how the node is."""
     words = {"dev_cla": "enum", "ops": STATES, "ic": "mdi:state-machine"}
-    yield _sensor(device, "state", "State", f"{{{{ {STATUS}.state | default(none) }}}}", **words, **DIAGNOSTIC)
-    first = f"((faults | map(attribute='text') | select('string') | list) + ['none'])[0][:{TEXT_LIMIT}]"
-    text = f"{{% set faults = {FAULTS} | default(none) %}}{{{{ none if faults is none else {first} }}}}"
-    fault = _sensor(device, "fault", "Fault", text, ic="mdi:message-alert-outline", **DIAGNOSTIC)
-    yield _with_attributes(device, fault, f"{{'faults': ({FAULTS} | default([], true))[:{MOST_FAULTS}]}}")
-    yield _problem(device, "problem", "Problem", on_if(f"{STATUS}.state", "value == 'error'"))
+    yield sensor(device, "state", "State", f"{{{{ {STATUS}.state | default(none) }}}}", **words, **DIAGNOSTIC)
+    yield fault(device)
+    yield problem(device, "problem", "Problem", on_if(f"{STATUS}.state", "value == 'error'"))
     yield connectivity(device)
 
 
 def _counters(device: Device) -> Iterator[Entity]:
     current = _sum(STRIPS, "milliamps")
     measured = {"dev_cla": "current", "unit_of_meas": "mA", "stat_cla": "measurement"}
-    yield _sensor(device, "current", "Estimated current", current, **measured, **DIAGNOSTIC)
+    yield sensor(device, "current", "Estimated current", current, **measured, **DIAGNOSTIC)
     counted = {"stat_cla": "total_increasing", "ic": "mdi:counter"}
-    yield _sensor(device, "frames", "Frames", _sum(STRIPS, "frames"), **counted, **DIAGNOSTIC, **HIDDEN)
+    yield sensor(device, "frames", "Frames", _sum(STRIPS, "frames"), **counted, **DIAGNOSTIC, **HIDDEN)
     started = f"{{{{ {STATUS}.started_at | default(none) }}}}"
-    yield _sensor(device, "started", "Started", started, dev_cla="timestamp", **DIAGNOSTIC, **HIDDEN)
+    yield sensor(device, "started", "Started", started, dev_cla="timestamp", **DIAGNOSTIC, **HIDDEN)
 
 
 def _buttons(device: Device) -> Iterator[Entity]:
@@ -106,23 +103,6 @@ def _buttons(device: Device) -> Iterator[Entity]:
     yield button(device, "self_test", "Self-test", ic="mdi:palette-outline", **DIAGNOSTIC)
     yield button(device, "refresh", "Refresh", ic="mdi:refresh", ent_cat="config", **HIDDEN)
     yield button(device, "restart", "Restart", dev_cla="restart", ent_cat="config")
-
-
-def _sensor(device: Device, thing: str, name: str, template: str, **options: object) -> Entity:
-    """Make a sensor of something in the status."""
-    return Entity("sensor", thing, name, {"stat_t": device.topics.status, "val_tpl": template, **options})
-
-
-def _problem(device: Device, thing: str, name: str, template: str) -> Entity:
-    """Make a binary sensor that is on while something is wrong."""
-    options = {"dev_cla": "problem", "stat_t": device.topics.status, "val_tpl": template}
-    return Entity("binary_sensor", thing, name, options)
-
-
-def _with_attributes(device: Device, entity: Entity, attributes: str) -> Entity:
-    """Add attributes from the status to a sensor."""
-    more = {"json_attr_t": device.topics.status, "json_attr_tpl": f"{{{{ {attributes} | tojson }}}}"}
-    return entity._replace(options={**entity.options, **more})
 
 
 def _sum(things: str, key: str) -> str:

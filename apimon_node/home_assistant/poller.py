@@ -8,6 +8,7 @@ from apimon_node.contract.topics import Topics
 from apimon_node.home_assistant.entities import (
     COUNT,
     DIAGNOSTIC,
+    FAULTS,
     STATUS,
     TEXT_LIMIT,
     Device,
@@ -16,7 +17,9 @@ from apimon_node.home_assistant.entities import (
     button,
     capitalised,
     connectivity,
+    fault,
     on_if,
+    problem,
     readable,
 )
 from apimon_node.mqtt.messages import Publish
@@ -36,7 +39,12 @@ def discovery(settings: Settings, statuses: Mapping[str, Iterable[str]], version
     assert settings.poller is not None
     name, topics = settings.poller.id, Topics(settings.mqtt.base_topic)
     device = Device("poller", name, f"Jira poller {readable(name)}", "Jira poller", topics.poller(name))
-    entities = [connectivity(device), button(device, "poll", "Poll now", ic="mdi:cloud-refresh-outline")]
+    entities = [
+        connectivity(device),
+        button(device, "poll", "Poll now", ic="mdi:cloud-refresh-outline"),
+        fault(device),
+        problem(device, "problem", "Problem", on_if(FAULTS, "value")),
+    ]
     for board in settings.boards:
         known = sorted(set(statuses.get(board.name, ())))[:STATUSES]
         entities += _numbers(topics, board.name, known)

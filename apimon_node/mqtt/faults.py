@@ -1,37 +1,10 @@
 """Faults: what is wrong just now, by name. One record of each feeds MQTT, STATUS= and the log. Pure."""
 
 from collections.abc import Collection, Iterator
-from typing import NamedTuple
 
-from apimon_node import wire
 from apimon_node.clock import Instant
+from apimon_node.contract.faults import Fault
 from apimon_node.process.remarks import Remark
-
-
-class Fault(NamedTuple):
-    """One thing that is wrong. The text says by itself what it is about.
-
-    Times are seconds since 1970, by the node's own clock.
-    """
-
-    name: str
-    text: str
-    since: float
-    subject: str = ""
-    code: int | str | None = None
-    attempts: int = 0
-    retry_at: float | None = None
-
-    def report(self) -> dict[str, object]:
-        """Give the fault as the status topic shows it."""
-        return {
-            "name": self.name,
-            "text": self.text,
-            "code": self.code,
-            "since": wire.format_time(int(self.since)),
-            "attempts": self.attempts,
-            "retry_at": None if self.retry_at is None else wire.format_time(int(self.retry_at)),
-        }
 
 
 class Faults:
@@ -71,9 +44,7 @@ class Faults:
 
     def shift(self, seconds: float) -> None:
         """Put the times of all faults right: the wall clock was set."""
-        for key, fault in self._faults.items():
-            retry_at = None if fault.retry_at is None else fault.retry_at + seconds
-            self._faults[key] = fault._replace(since=fault.since + seconds, retry_at=retry_at)
+        self._faults = {key: fault.shifted(seconds) for key, fault in self._faults.items()}
 
     def remark(self, text: str, *, bad: bool = False) -> None:
         """Add a line to the log that is no fault."""

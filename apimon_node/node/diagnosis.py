@@ -3,8 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from apimon_node.clock import Instant
-from apimon_node.contract.topics import Own
-from apimon_node.mqtt import refusals
+from apimon_node.contract.faults import FaultName
 from apimon_node.mqtt.faults import Faults
 from apimon_node.mqtt.presence import Presence
 from apimon_node.node.pollers import Pollers
@@ -15,10 +14,7 @@ from apimon_node.tickets.board import Board
 class Diagnosis:
     """Raises and clears the faults that follow from what is known, and sums all faults up."""
 
-    def __init__(
-        self, own: Own, faults: Faults, presence: Presence, boards: Mapping[str, Board], pollers: Pollers
-    ) -> None:
-        self._own = own
+    def __init__(self, faults: Faults, presence: Presence, boards: Mapping[str, Board], pollers: Pollers) -> None:
         self._faults = faults
         self._presence = presence
         self._boards = boards
@@ -26,40 +22,26 @@ class Diagnosis:
 
     def update(self, now: Instant) -> None:
         """Work out anew what is wrong."""
-        offline = not self._presence.up and self._presence.settled(now)
-        self._faults.set("broker", "", self._presence.reason if offline else None, now)
+        self._presence.update(now)
         for name, board in self._boards.items():
             self._look_at(name, board, now)
         self._look_at_refusals(now)
 
-    def connected(self, subscriptions: Collection[str], denied: Collection[str], now: Instant) -> None:
-        """Note which topics the broker lets us read from now on; what it lets us write will be seen."""
-        self._faults.forget("access", keep=subscriptions)
-        for topic in subscriptions:
-            self._faults.set(
-                "access", topic, refusals.denied("this node", "read", topic) if topic in denied else None, now
-            )
-
-    def refused(self, topic: str, reason: str, now: Instant) -> None:
-        """Note that the broker did not take a message, and why. Anybody can ask for answers: all of them are one."""
-        topic = self._own.response("+") if topic.startswith(self._own.response("")) else topic
-        self._faults.set("access", topic, reason or refusals.denied("this node", "write", topic), now)
-
     def status(self, boards: Collection[str]) -> Status:
         """Give what the status pixel of a strip with these boards tells."""
-        if "strip" in self._faults:
+        if FaultName.STRIP in self._faults:
             return Status.ERROR
         # A refused payload is not among them: nothing is out of reach, and the tickets shown still hold.
         bad = any(
-            fault.name in {"broker", "access"}
-            or (fault.name in {"stale", "poller", "jira"} and fault.subject in boards)
+            fault.name in {FaultName.BROKER, FaultName.ACCESS}
+            or (fault.name in {FaultName.STALE, FaultName.POLLER, FaultName.JIRA} and fault.subject in boards)
             for fault in self._faults
         )
         return Status.CONNECTION if bad else Status.OK
 
     def state(self, now: Instant) -> str:
         """Give the node's state in a word of the status topic."""
-        if "strip" in self._faults:
+        if FaultName.STRIP in self._faults:
             return "error"
         if any(True for _ in self._faults):
             return "degraded"
@@ -69,11 +51,11 @@ class Diagnosis:
     def _look_at(self, name: str, board: Board, now: Instant) -> None:
         if board.expired(now):
             text = f"board {name}: its tickets have expired, and nobody has published new ones"
-            self._faults.set("stale", name, text, now)
+            self._faults.set(FaultName.STALE, name, text, now)
         elif board.snapshot is not None:
-            self._faults.set("stale", name, None, now)
+            self._faults.set(FaultName.STALE, name, None, now)
         elif self._presence.up and self._presence.settled(now):  # else it may be on its way, or be unknown as before
-            self._faults.set("stale", name, f"board {name}: nobody publishes its tickets", now)
+            self._faults.set(FaultName.STALE, name, f"board {name}: nobody publishes its tickets", now)
         source = board.snapshot.source if board.snapshot else None
         for fault, trouble in self._pollers.troubles(source, name).items():
             self._faults.set(fault, name, trouble.text, now, code=trouble.code)
@@ -83,7 +65,7 @@ class Diagnosis:
         sources = {board.snapshot.source for board in self._boards.values() if board.snapshot}
         refusals = self._pollers.refusals(source for source in sources if source)
         for fault in self._faults:
-            if fault.name == "payload" and fault.subject not in self._boards and fault.subject not in refusals:
-                self._faults.set("payload", fault.subject, None, now)
+            if fault.name == FaultName.PAYLOAD and fault.subject not in self._boards and fault.subject not in refusals:
+                self._faults.set(FaultName.PAYLOAD, fault.subject, None, now)
         for subject, text in refusals.items():
-            self._faults.set("payload", subject, text, now)
+            self._faults.set(FaultName.PAYLOAD, subject, text, now)

@@ -7,6 +7,7 @@ from functools import partial
 from apimon_node import __version__, wire
 from apimon_node.clock import Instant, WallClock
 from apimon_node.config.settings import Settings
+from apimon_node.contract.faults import FaultName
 from apimon_node.contract.topics import OFFLINE, ONLINE, Topics
 from apimon_node.errors import ApimonError, StripError
 from apimon_node.home_assistant.announcement import Announcement
@@ -84,8 +85,8 @@ class Node:
         self._light = Light(self._own, settings.mqtt, self._faults)
         self._commanded = False
         self._quiet = Quiet(settings.node.quiet_hours)
-        self._presence = Presence(now)
-        self._diagnosis = Diagnosis(self._own, self._faults, self._presence, self._boards, self._pollers)
+        self._presence = Presence("this node", self._own, self._faults, now)
+        self._diagnosis = Diagnosis(self._faults, self._presence, self._boards, self._pollers)
         self._report = Report(now.wall)
         self._clock = WallClock(now)
         self._announcement = Announcement(settings.home_assistant, chance)
@@ -131,7 +132,7 @@ class Node:
             case Up():
                 self._greet(event, now)
             case Refused():
-                self._diagnosis.refused(event.topic, event.reason, now)
+                self._presence.refused(event, now)
             case Down():
                 self._presence.went(event.reason, now)
         self._stale_at = now.monotonic
@@ -139,8 +140,8 @@ class Node:
     def frame_shown(self, name: str, shown: Shown, now: Instant) -> None:
         """Note that the driver of a device took the frame."""
         self._devices[name].shown(shown, now)
-        if "strip" in self._faults:
-            self._faults.set("strip", name, None, now)
+        if FaultName.STRIP in self._faults:
+            self._faults.set(FaultName.STRIP, name, None, now)
             self._stale_at = now.monotonic
 
     def frame_failed(self, name: str, error: StripError, now: Instant) -> None:
@@ -151,7 +152,7 @@ class Node:
         if retry.reboot:
             text += "; it has failed so often that only a restart of the Pi may help"
         again = now.wall + retry.at - now.monotonic
-        self._faults.set("strip", name, text, now, code=error.code, attempts=device.attempts, retry_at=again)
+        self._faults.set(FaultName.STRIP, name, text, now, code=error.code, attempts=device.attempts, retry_at=again)
         self._stale_at = now.monotonic
 
     # Decisions out
@@ -198,9 +199,7 @@ class Node:
     # What came
 
     def _greet(self, event: Up, now: Instant) -> None:
-        self._presence.came(now)
-        self._faults.remark(f"connected to {event.broker} by MQTT {event.protocol}")
-        self._diagnosis.connected(self.subscriptions, event.denied, now)
+        self._presence.came(event, self.subscriptions, now)
         self._say_all()
 
     def _take(self, message: Message, now: Instant) -> bool:
@@ -222,7 +221,7 @@ class Node:
             if board is not None:
                 refused = take_newest(messages, partial(self._take_tickets, board), now)
                 text = None if refused is None else f"board {board.name}: refused: {refused}"
-                self._faults.set("payload", board.name, text, now)
+                self._faults.set(FaultName.PAYLOAD, board.name, text, now)
             else:
                 for message, _ in messages:
                     self._pollers.take(message)
@@ -245,7 +244,7 @@ class Node:
     def _self_test(self, now: Instant) -> None:
         """Show the test, on whatever strips there are; whoever asks is told which of them are not well."""
         self._patterns.self_test(now.monotonic)
-        broken = "; ".join(fault.text for fault in self._faults if fault.name == "strip")
+        broken = "; ".join(fault.text for fault in self._faults if fault.name == FaultName.STRIP)
         if broken:
             raise StripError(broken)
 
@@ -339,7 +338,7 @@ class Node:
     def _tell_status(self, now: Instant) -> None:
         news: dict[str, object] = {
             "state": self._diagnosis.state(now),
-            "faults": [fault.report() for fault in self._faults],
+            "faults": [fault.dump() for fault in self._faults],
             "quiet": self._quiet.on(now),
             "boards": {name: board.report(now) for name, board in self._boards.items()},
         }

@@ -3,7 +3,9 @@
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from apimon_node import wire
+from apimon_node.contract import poller_status
+from apimon_node.contract.faults import FaultName
+from apimon_node.contract.poller_status import BoardReport
 from apimon_node.contract.topics import OFFLINE, ONLINE, Topics
 from apimon_node.errors import JiraState, PayloadError
 from apimon_node.mqtt.messages import Message
@@ -59,7 +61,7 @@ class Pollers:
         known = self._pollers.get(poller or "", Heard())
         text = f"poller {poller} is offline: board {board} shows its last tickets" if known.offline else None
         asked = Trouble() if known.offline else known.boards.get(board, Trouble())
-        return {"poller": Trouble(text), "jira": asked}
+        return {FaultName.POLLER: Trouble(text), FaultName.JIRA: asked}
 
     def refusals(self, pollers: Iterable[str]) -> dict[str, str]:
         """Give what could not be read of these pollers: the text of a fault by its subject."""
@@ -71,13 +73,8 @@ class Pollers:
 
     def _boards(self, payload: bytes) -> dict[str, Trouble]:
         """Read what a status says of the boards that matter here; nothing is known from an empty one."""
-        if not payload:
-            return {}
-        status = wire.load(payload)
-        boards = status.get("boards") if isinstance(status, dict) else None
-        if not isinstance(boards, dict):
-            raise PayloadError("expected an object with boards")
-        return {name: _trouble(name, report) for name, report in boards.items() if name in self._wanted}
+        boards = poller_status.parse(payload, self._wanted).boards if payload else {}
+        return {name: _trouble(name, report) for name, report in boards.items()}
 
 
 def _offline(payload: bytes) -> bool:
@@ -86,16 +83,10 @@ def _offline(payload: bytes) -> bool:
     return payload == OFFLINE
 
 
-def _trouble(board: str, report: object) -> Trouble:
-    state = report.get("state") if isinstance(report, dict) else None
-    if not isinstance(report, dict) or not isinstance(state, str):
-        raise PayloadError(f"boards.{board}: expected an object with a state, got {wire.describe(report)}")
-    detail = report.get("detail")
-    if not (detail is None or isinstance(detail, str)):
-        raise PayloadError(f"boards.{board}.detail: expected text, got {wire.describe(detail)}")
-    if state == JiraState.OK:
+def _trouble(board: str, report: BoardReport) -> Trouble:
+    if report.state == JiraState.OK:
         return Trouble()
-    return Trouble(f"board {board}: {_line(detail or state)}", _line(state))
+    return Trouble(f"board {board}: {_line(report.detail or report.state)}", _line(report.state))
 
 
 def _line(text: str) -> str:

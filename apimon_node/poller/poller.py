@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable
 from apimon_node import __version__, wire
 from apimon_node.clock import Instant, WallClock
 from apimon_node.config.settings import BoardSettings, PollerSettings, Settings
+from apimon_node.contract.faults import Fault, FaultName
+from apimon_node.contract.poller_status import BoardReport, PollerStatus
 from apimon_node.contract.topics import OFFLINE, ONLINE, Topics
 from apimon_node.errors import JiraError, JiraState, PayloadError
 from apimon_node.home_assistant.announcement import Announcement
 from apimon_node.home_assistant.poller import discovery
-from apimon_node.mqtt import refusals
 from apimon_node.mqtt.faults import Faults
 from apimon_node.mqtt.inbox import Inbox
 from apimon_node.mqtt.messages import Down, Event, Message, Publish, Refused, Up
 from apimon_node.mqtt.outbox import Outbox
-from apimon_node.mqtt.presence import GRACE
+from apimon_node.mqtt.presence import Presence
 from apimon_node.mqtt.requests import Requests
 from apimon_node.poller.publication import Publication
 from apimon_node.poller.schedule import Schedule
@@ -25,6 +26,9 @@ from apimon_node.tickets.snapshot import Ticket
 
 TIMES_EVERY = 10.0
 """Seconds between two status messages in which only the times of polls differ."""
+
+FAULTS_EVERY = 1.0
+"""Seconds from a status message to one with new faults: anybody can write rubbish to a board's topic, all the time."""
 
 
 class Poller:
@@ -47,7 +51,7 @@ class Poller:
             name: Publication(board, self._settings, self._topics) for name, board in self._boards.items()
         }
         self._by_topic = {self._topics.tickets(name): name for name in self._boards}
-        self._reports: dict[str, dict[str, object]] = {}
+        self._reports: dict[str, BoardReport] = {}
         self._inbox = Inbox()
         self._faults = Faults()
         self._outbox = Outbox()
@@ -56,9 +60,10 @@ class Poller:
         self._statuses: dict[str, set[str]] = {name: set() for name in self._boards}
         self._announcement = Announcement(settings.home_assistant, chance)
         self._announcement.describe(discovery(settings, self._statuses, __version__), now.monotonic)
-        self._settle_at = math.inf  # when what stands on the topics is known; never while there is no connection
+        self._presence = Presence("this poller", self._own, self._faults, now)
         self._status_at = math.inf  # when the status is to be told
         self._told_at = -math.inf
+        self._told_faults: tuple[Fault, ...] = ()
         self._held_until = -math.inf  # until when the password is not sent
         self._started = now.wall
         self._clock = WallClock(now)
@@ -81,6 +86,7 @@ class Poller:
 
     def receive(self, event: Event, now: Instant) -> None:
         """Take in what came from the broker."""
+        self._heed_clock(now)
         if self._announcement.receive(event, now.monotonic):
             return
         match event:
@@ -91,20 +97,12 @@ class Poller:
             case Up():
                 self._take_connection(event, now)
             case Down():
-                self._settle_at = math.inf
-                self._faults.set("broker", "", event.reason, now)
+                self._presence.went(event.reason, now)
             case Refused():
-                self._faults.set(
-                    "access", event.topic, event.reason or refusals.denied("this poller", "write", event.topic), now
-                )
+                self._presence.refused(event, now)
 
     def _take_connection(self, up: Up, now: Instant) -> None:
-        self._faults.set("broker", "", None, now)
-        self._faults.forget("access")
-        for topic in up.denied:
-            self._faults.set("access", topic, refusals.denied("this poller", "read", topic), now)
-        self._faults.remark(f"connected to {up.broker} by MQTT {up.protocol}")
-        self._settle_at = now.monotonic + GRACE
+        self._presence.came(up, self.subscriptions, now)
         for publication in self._publications.values():
             publication.renew()
         self._say_all(now)
@@ -135,7 +133,7 @@ class Poller:
             except PayloadError as err:
                 self._publications[name].stands(None)
                 text = f"board {name}: somebody has published what nodes refuse: {err}"
-            self._faults.set("payload", name, text, now)
+            self._faults.set(FaultName.PAYLOAD, name, text, now)
 
     # Jira
 
@@ -154,8 +152,8 @@ class Poller:
             return
         self._schedule.answered(board.name, now.monotonic)
         self._held_until = -math.inf
-        self._faults.set("jira", "", None, now)
-        self._faults.set("jira", board.name, None, now)
+        self._faults.set(FaultName.JIRA, "", None, now)
+        self._faults.set(FaultName.JIRA, board.name, None, now)
         self._learn(board.name, {ticket.status for ticket in tickets}, now)
         clock = "" if at is not None else "; Jira told no sensible time, so this machine's clock counts"
         self._report(
@@ -167,23 +165,27 @@ class Poller:
         self._schedule.failed(board.name, error, now.monotonic)
         self._held_until = now.monotonic + error.held
         if error.everywhere:
-            self._faults.set("jira", "", str(error), now, code=error.state)
+            self._faults.set(FaultName.JIRA, "", str(error), now, code=error.state)
             self._report(self._boards, error.state, str(error), now)
         else:
-            self._faults.set("jira", "", None, now)
-            self._faults.set("jira", board.name, f"board {board.name}: {error}", now, code=error.state)
+            self._faults.set(FaultName.JIRA, "", None, now)
+            self._faults.set(FaultName.JIRA, board.name, f"board {board.name}: {error}", now, code=error.state)
             self._report([board.name], error.state, str(error), now)
 
     # What follows from it
 
     def outbox(self, now: Instant) -> list[Publish]:
         """Take what is to be published."""
+        self._heed_clock(now)
         self._announce(now)
         self._read(now)
-        if now.monotonic >= self._settle_at:
+        self._presence.update(now)
+        if self._presence.up and self._presence.settled(now):  # what stands on the topics is known
             for name, publication in self._publications.items():
                 self._say(publication.settle(self._schedule.next_at(name), now))
                 self._say(publication.tell(now))
+        if self._own_faults != self._told_faults:
+            self._status_at = min(self._status_at, max(now.monotonic, self._told_at + FAULTS_EVERY))
         if now.monotonic >= self._status_at:
             self._tell_status(now)
         return self._outbox.drain()
@@ -195,14 +197,25 @@ class Poller:
     def deadline(self) -> float:
         """When (monotonic seconds) it has to be asked again though nothing came in."""
         told = min(publication.deadline() for publication in self._publications.values())
-        ours = (self._schedule.deadline(), self._status_at, self._announcement.deadline())
-        return min(*ours, max(self._settle_at, told))
+        ours = (self._schedule.deadline(), self._status_at, self._announcement.deadline(), self._presence.deadline())
+        return min(*ours, max(self._presence.settled_at, told) if self._presence.up else math.inf)
 
     def summary(self) -> str:
         """One line on how it is, for people."""
         waiting = ", ".join(sorted(self._boards.keys() - self._reports.keys()))
         well = f"waiting for Jira's first answer for {waiting}" if waiting else "all boards are up to date"
         return "; ".join(fault.text for fault in self._faults) or well
+
+    @property
+    def _own_faults(self) -> tuple[Fault, ...]:
+        """The faults that the status tells as a node's does; what is wrong with Jira stands with the boards."""
+        return tuple(fault for fault in self._faults if fault.name != FaultName.JIRA)
+
+    def _heed_clock(self, now: Instant) -> None:
+        """Put right what was noted by the old time, where the wall clock was set."""
+        if jump := self._clock.jump(now):
+            self._started += jump
+            self._faults.shift(jump)
 
     def _learn(self, board: str, statuses: set[str], now: Instant) -> None:
         """Let Home Assistant have a sensor for each status that was ever seen on a board."""
@@ -225,24 +238,14 @@ class Poller:
 
     def _report(self, boards: Iterable[str], state: JiraState, detail: str, now: Instant) -> None:
         """Note how the last poll of some boards went; what has changed is told at once, new times alone later."""
-        self._started += self._clock.jump(now)
         for name in boards:
-            old = self._reports.get(name, {})
-            self._reports[name] = {
-                "state": state,
-                "detail": detail,
-                "checked_at": wire.format_time(int(now.wall)),
-                "next_poll_at": wire.format_time(int(now.wall + self._schedule.next_at(name) - now.monotonic)),
-            }
-            same = (old.get("state"), old.get("detail")) == (state, detail)
+            old = self._reports.get(name, BoardReport())
+            again = now.wall + self._schedule.next_at(name) - now.monotonic
+            self._reports[name] = BoardReport(state, detail, now.wall, again)
+            same = (old.state, old.detail) == (state, detail)
             self._status_at = min(self._status_at, self._told_at + TIMES_EVERY if same else now.monotonic)
 
     def _tell_status(self, now: Instant) -> None:
-        self._status_at, self._told_at = math.inf, now.monotonic
-        status = {
-            "boards": self._reports,
-            "browse": self._settings.jira.browse,
-            "started_at": wire.format_time(int(self._started)),
-            "version": __version__,
-        }
-        self._outbox.state(self._own.status, wire.dump(status))
+        self._status_at, self._told_at, self._told_faults = math.inf, now.monotonic, self._own_faults
+        status = PollerStatus(self._reports, self._told_faults, self._settings.jira.browse, self._started, __version__)
+        self._outbox.state(self._own.status, status.dump())

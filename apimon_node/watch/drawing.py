@@ -177,7 +177,7 @@ def _statuses(board: Board, now: Instant) -> Text:
 
 
 def _poller(poller: Poller, canvas: Canvas) -> Iterator[RenderableType]:
-    """Draw a line for a poller, and one for each board that it could not ask for."""
+    """Draw a line for a poller, and what is wrong with it."""
     how, style = {True: ("online", GOOD), False: ("offline", BAD), None: ("has not said how it is", ODD)}[poller.online]
     yield Text("poller ", QUIET).append(f"{poller.id}  ", "bold").append(how, style)
     if canvas.scarce is None:
@@ -186,10 +186,12 @@ def _poller(poller: Poller, canvas: Canvas) -> Iterator[RenderableType]:
 
 
 def _failed(poller: Poller) -> Iterator[tuple[str, str]]:
-    """Give the boards that a poller could not ask for: why not, and what to do about it."""
+    """Give what is wrong with a poller, and the boards that it could not ask for: why not, and what to do about it."""
+    for fault in poller.faults:
+        yield fault.text, fault.advice
     for board in poller.boards:
-        if board.state != "ok":
-            yield f"{board.name}: {board.detail or board.state}", board.advice
+        if board.report.state != "ok":
+            yield f"{board.name}: {board.report.detail or board.report.state}", board.advice
 
 
 def _news(overview: Overview, canvas: Canvas) -> Iterator[Text]:

@@ -44,25 +44,27 @@ function ofBroker(broker) {
 }
 
 function ofNode(node, told) {
-  const repeats = (fault) => REPEATED.includes(fault.name) && told.has(/\bboard ([a-z0-9_-]+)/.exec(fault.text)?.[1]);
-  const own = node.faults.filter((fault) => !repeats(fault)).map((fault) => ({
-    id: `node/${node.id}/${fault.name}/${fault.text}`, title: `Node ${node.id}`, text: fault.text, advice: fault.advice,
-    since: fault.since, next: fault.retry_at,
-  }));
-  if (node.online !== false) return own;
+  const repeats = (fault) => REPEATED.includes(fault.name) && told.has(fault.subject);
+  if (node.online !== false) return node.faults.filter((fault) => !repeats(fault)).map(own(`node/${node.id}`, `Node ${node.id}`));
   return [{ id: `node/${node.id}`, title: `Node ${node.id} is offline`, text: "It was stopped, or has lost its power or its network.",
     advice: "Start it with apimon-node run, and ask apimon-node doctor there." }];
 }
+
+const own = (id, title) => (fault) => ({
+  id: `${id}/${fault.name}/${fault.text}`, title, text: fault.text, advice: fault.advice,
+  since: fault.since, next: fault.retry_at, boards: [],
+});
 
 function ofPoller(poller) {
   if (poller.online === false) {
     return [{ id: `poller/${poller.id}`, title: `Poller ${poller.id} is offline`, text: "Nobody asks Jira about its boards.",
       advice: "Start it with apimon-node poll.", boards: poller.boards.map((board) => board.name) }];
   }
-  return poller.boards.filter((board) => board.state && board.state !== "ok").map((board) => ({
+  const failing = poller.boards.filter((board) => board.state && board.state !== "ok").map((board) => ({
     id: `poller/${poller.id}/${board.name}`, title: `${POLLS[board.state] ?? "Jira fails"}: board ${board.name}`,
     text: board.detail, advice: board.advice, since: board.checked_at, next: board.next_poll_at, boards: [board.name],
   }));
+  return [...poller.faults.map(own(`poller/${poller.id}`, `Poller ${poller.id}`)), ...failing];
 }
 
 function ofBoard(board) {

@@ -28,8 +28,8 @@ function lit(light) {
 }
 
 function ofPoller(poller) {
-  const state = poller.online === false ? "offline" : poller.online === null ? "not heard" : "online";
-  const good = poller.online === true && poller.boards.every((board) => board.state === "ok");
+  const state = poller.online === false ? "offline" : poller.online === null ? "not heard" : poller.faults.length ? STATES.degraded : "online";
+  const good = poller.online === true && !poller.faults.length && poller.boards.every((board) => board.state === "ok");
   const told = poller.boards.map((board) => `${board.name}: ${POLLS[board.state] ?? board.state}`).join(" · ");
   const checked = poller.boards.map((board) => board.checked_at).filter(Boolean).sort().at(-1) ?? null;
   return { state, good, told, checked };
