@@ -64,13 +64,13 @@ class Publication:
         """Note that somebody listens who has not heard the numbers of the board."""
         self._summary, self._late_at = None, -math.inf
 
-    def settle(self, next_poll_at: float, now: Instant) -> list[Publish]:
+    def settle(self, next_at: float, now: Instant) -> list[Publish]:
         """Publish what was found, if that is news; and tell what changed by it. The next poll is at a monotonic time.
 
         Once after each poll and connection: two pollers that answer each other's snapshots would never end.
         """
         found, unsettled, self._unsettled = self._found, self._unsettled, False
-        if found is None or not unsettled or not self._is_owed(found, next_poll_at, now):
+        if found is None or not unsettled or not self._is_owed(found, next_at, now):
             return []
         payload, self._payload = self._payload or snapshot.dump(found), b""
         self._standing = found
@@ -106,7 +106,7 @@ class Publication:
     def _is_ours(self) -> bool:
         return self._standing is not None and self._standing.source == self._settings.id
 
-    def _is_owed(self, found: Snapshot, next_poll_at: float, now: Instant) -> bool:
+    def _is_owed(self, found: Snapshot, next_at: float, now: Instant) -> bool:
         """Tell whether what was found should stand on the topic in place of what does."""
         standing, time = self._standing, self._time(now)
         assert found.at is not None
@@ -119,7 +119,7 @@ class Publication:
         if standing.at is None or standing.valid_until is None or standing.at == found.at:
             return False
         half = (standing.at + standing.valid_until) / 2
-        return half <= (next_poll_at + self._lead if self._is_ours else time)
+        return half <= (next_at + self._lead if self._is_ours else time)
 
     def _outlasts(self, standing: Snapshot, time: float) -> bool:
         """Tell whether a snapshot has times beyond what we reckon: a clock was wrong, or somebody else made it.
