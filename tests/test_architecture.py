@@ -73,6 +73,7 @@ OWNERS = {
     "urllib3": {"poller.jira.transport"},
     "yaml": {"config.reading"},
     "webcolors": {"config.scalars"},
+    "wsproto": {"mqtt.websocket"},
     "rich": {"strip.terminal", "watch.*", "demo.*"},
     "amqtt": {"demo.*"},
     "starlette": {"view.server"},
@@ -209,6 +210,7 @@ def test_what_is_raised_is_of_that_root_or_a_bug() -> None:
             "node.app",
             {"jira", "requests", "rich", "amqtt", "yaml", "webcolors", "dataclasses", "subprocess", "asyncio"},
         ),
+        ("mqtt.link", {"wsproto", "h11", "dataclasses"}),  # before it has dialled by websockets
         ("commands.cli", {"jira", "requests", "rich", "amqtt", "paho", "starlette", "uvicorn", "asyncio"}),
         ("config.schema", {"jira", "requests", "rich", "amqtt", "paho", "webcolors", "dataclasses"}),
         ("poller.poller", {"jira", "requests", "rich", "amqtt", "paho", "yaml"}),

@@ -18,10 +18,17 @@ from ports import free_port
 from test_link import REFUSED_V5, SUBACK_V311, WELCOME_V311, is_down, is_message, is_up, until
 
 from apimon_node.config.settings import MqttSettings, Protocol, TlsSettings, Transport
-from apimon_node.mqtt import connection, link, transport, websocket
+from apimon_node.errors import BrokerError
+from apimon_node.mqtt import connection, link, transport
 from apimon_node.mqtt.link import Link
 from apimon_node.mqtt.messages import Down, Event, Message, Publish, Up
-from apimon_node.mqtt.websocket import BINARY, CLOSE, CONTINUATION, PING, PONG, Frames
+from apimon_node.mqtt.websocket import SWITCHING_PROTOCOLS, WebSocket
+
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+"""Opcodes (RFC 6455, section 11.8)."""
+
+GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""What a server adds to a client's key (section 1.3)."""
 
 WAYS = ("tcp", "unix", "tls", "tls with a certificate", "ws", "wss")
 
@@ -297,12 +304,18 @@ def upgraded(replies: Callable[[socket.socket], None]) -> Callable[[socket.socke
 
     def treat(sock: socket.socket) -> None:
         request = sock.recv(65536)
-        key = next(line[19:] for line in request.split(b"\r\n") if line.startswith(b"Sec-WebSocket-Key: "))
-        accept = base64.b64encode(hashlib.sha1(key + websocket.GUID).digest())
-        sock.sendall(b"HTTP/1.1 101 OK\r\nUpgrade: websocket\r\nsec-websocket-accept:" + accept + b"\r\n\r\n")
+        sock.sendall(opened(request))
         replies(sock)
 
     return treat
+
+
+def opened(request: bytes, more: bytes = b"") -> bytes:
+    """Write the answer that opens a websocket; `more` are headers of it."""
+    key = next(line[19:] for line in request.split(b"\r\n") if line.startswith(b"Sec-WebSocket-Key: "))
+    accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
+    head = b"HTTP/1.1 101 OK\r\nUpgrade: websocket\r\nconnection:keep-alive, upgrade\r\nsec-websocket-accept:"
+    return head + accept + b"\r\n" + more + b"\r\n"
 
 
 def unmasked(data: bytes, opcode: int = BINARY, flags: int = 0x80) -> bytes:
@@ -459,28 +472,272 @@ def test_a_server_that_closes_or_breaks_the_rules_is_left(rubbish: bytes) -> Non
     assert down == Down(f"the connection to the broker at 127.0.0.1:{server.address[1]} was lost")
 
 
+class Below:
+    """The socket below a websocket: what comes is a list, and it takes `room` bytes before it would block."""
+
+    def __init__(self, *comes: bytes) -> None:
+        self.comes = list(comes)
+        self.room = 1_000_000
+        self.sent = bytearray()
+
+    def recv(self, _size: int, /) -> bytes:
+        if not self.comes:
+            raise BlockingIOError
+        return self.comes.pop(0)
+
+    def send(self, data: bytes, /) -> int:
+        if not self.room:
+            raise BlockingIOError
+        taken = data[: min(self.room, 1000)]
+        self.room -= len(taken)
+        self.sent += taken
+        return len(taken)
+
+
+def websocket(*comes: bytes, early: bytes = b"") -> tuple[WebSocket, Below]:
+    """Open a websocket over a socket that exists in here alone."""
+    below = Below(*comes)
+    ours = WebSocket(below, "b:1", "/mqtt")
+    assert ours.answer(opened(ours.request) + early) == SWITCHING_PROTOCOLS
+    return ours, below
+
+
+def in_bytes(stream: bytes) -> Iterator[bytes]:
+    return (stream[at : at + 1] for at in range(len(stream)))
+
+
+def payload(ours: WebSocket) -> bytes:
+    """Read until nothing is left."""
+    read = b""
+    with contextlib.suppress(BlockingIOError):
+        while data := ours.recv(1000):
+            read += data
+    return read
+
+
+def frames(stream: bytes | bytearray) -> Iterator[tuple[int, bytes]]:
+    """Read frames of a client, each of them masked: opcodes and payloads."""
+    while stream:
+        assert stream[0] & 0xF0 == 0x80
+        assert stream[1] & 0x80
+        start, size = (4, int.from_bytes(stream[2:4])) if stream[1] == 0xFE else (2, stream[1] & 0x7F)
+        mask, masked = stream[start : start + 4], stream[start + 4 : start + 4 + size]
+        assert len(masked) == size
+        yield stream[0] & 0x0F, bytes(byte ^ mask[at % 4] for at, byte in enumerate(masked))
+        stream = stream[start + 4 + size :]
+
+
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536])
 def test_frames_may_come_in_any_pieces(size: int) -> None:
-    stream = unmasked(b"x" * size) + unmasked(b"there?", PING) + unmasked(b"y", CONTINUATION) + unmasked(b"", CLOSE)
-    frames = Frames()
-    for at in range(len(stream)):
-        frames.feed(stream[at : at + 1])
+    first = unmasked(b"x" * size, flags=0)
+    stream = first + unmasked(b"there?", PING) + unmasked(b"y", CONTINUATION) + unmasked(b"", CLOSE)
+    ours, below = websocket(*in_bytes(stream))
 
-    assert frames.data == b"x" * size + b"y"
-    assert frames.answers[:2] == bytes([0x80 | PONG, 0x80 | 6])
-    assert frames.over
+    assert payload(ours) == b"x" * size + b"y"
+    assert list(frames(below.sent)) == [(PONG, b"there?"), (CLOSE, b"")]
+    assert ours.recv(1) == b""
+    assert ours.pending
 
 
 def test_a_frame_of_ours_can_be_read_by_who_knows_its_mask() -> None:
-    for size in (0, 1, 125, 126, 65_535):
+    for size in (1, 125, 126, 65_535):
         data = bytes(range(256)) * 256
-        frame = websocket.frame(BINARY, data[:size])
-        start = 2 if size <= 125 else 4
-        mask, masked = frame[start : start + 4], frame[start + 4 :]
+        ours, below = websocket()
 
-        assert frame[:2] == bytes([0x82, 0x80 | (size if size <= 125 else 126)])
-        assert start == 2 or int.from_bytes(frame[2:4]) == size
-        assert bytes(byte ^ mask[at % 4] for at, byte in enumerate(masked)) == data[:size]
+        assert ours.send(data[:size]) == size
+        assert list(frames(below.sent)) == [(BINARY, data[:size])]
+
+
+def test_no_frame_of_ours_is_larger_than_it_must_be_to_be_masked_at_little_cost() -> None:
+    ours, below = websocket()
+    data = b"x" * 100_000
+    sent = ours.send(data)
+
+    assert sent == 65_535
+    assert sent + ours.send(data[sent:]) == len(data)
+    assert [len(part) for _, part in frames(below.sent)] == [65_535, 34_465]
+
+
+def test_a_frame_that_does_not_fit_goes_on_where_it_stopped_and_a_pong_waits_for_its_end() -> None:
+    """A frame in another one would be bytes of it; the caller comes again with the same data, and it counts once."""
+    ours, below = websocket(unmasked(b"1", PING) + unmasked(b"2", PING) + unmasked(b"in"))
+    below.room = 10
+    with pytest.raises(BlockingIOError):
+        ours.send(b"out" * 100)
+    assert ours.recv(1) == b"i"
+    assert ours.pending == 1
+    below.room = 200
+    with pytest.raises(BlockingIOError):
+        ours.send(b"out" * 100)
+    below.room = 1000
+
+    assert ours.send(b"out" * 100) == 300
+    assert list(frames(below.sent)) == [(BINARY, b"out" * 100), (PONG, b"2")]
+
+
+def test_who_pings_and_does_not_read_fills_no_memory() -> None:
+    """Only the last of many pings is owed a pong (section 5.5.3)."""
+    ours, below = websocket(*[unmasked(b"%03d" % number, PING) * 100 for number in range(100)])
+    below.room = 0
+    assert payload(ours) == b""
+    below.room = 1_000_000
+    ours.send(b"out")
+
+    assert list(frames(below.sent)) == [(PONG, b"000"), (BINARY, b"out"), (PONG, b"099")]
+
+
+def test_the_payload_of_a_frame_is_passed_on_before_its_end_and_not_kept() -> None:
+    head = bytes([0x82, 127]) + (2**62).to_bytes(8)
+    ours, _ = websocket(head + b"x" * 500, b"y" * 500, b"z")
+
+    assert ours.recv(1000) == b"x" * 500
+    assert ours.recv(1000) == b"y" * 500
+    assert ours.pending == 0
+
+
+def test_what_came_before_the_end_is_read_and_nothing_is_sent_after_it() -> None:
+    """The answer to a message, which is sent before the next one is read: it must not hide why the broker ends."""
+    ours, below = websocket(unmasked(b"first") + unmasked(b"last") + unmasked(b"\x03\xe9going", CLOSE) + unmasked(b"-"))
+
+    assert ours.recv(5) == b"first"
+    assert ours.send(b"answer") == 6
+    assert payload(ours) == b"last"
+    assert list(frames(below.sent)) == [(CLOSE, b"\x03\xe9going")]
+
+
+@pytest.mark.parametrize(
+    ("rubbish", "code"),
+    [
+        (unmasked(b"text", TEXT), 1003),
+        (unmasked(b"te", TEXT, flags=0), 1003),
+        (unmasked(b"\xff", TEXT), 1007),
+        (unmasked(b"x" * 126, PING), 1002),
+        (unmasked(b"x", PING, flags=0), 1002),
+        (unmasked(b"x", CONTINUATION), 1002),
+        (unmasked(b"x", 0x3), 1002),
+        (unmasked(b"x", flags=0xC0), 1002),
+        (unmasked(b"x", CLOSE), 1002),
+        (unmasked(b"\x03\xee", CLOSE), 1002),
+        (unmasked(b"\x03\xe8\xff", CLOSE), 1007),
+        (bytes([0x82, 0x81, 0, 0, 0, 0, 0x20]), 1002),
+        (bytes([0x82, 127]) + b"\xff" * 8, 1002),
+        (bytes([0x82, 126, 0, 1, 0x20]), 1002),
+    ],
+)
+def test_who_breaks_the_rules_is_told_and_left(rubbish: bytes, code: int) -> None:
+    """The codes are those of section 7.4.1; the payload of a message before counts."""
+    for stream in ([unmasked(b"good") + rubbish + unmasked(b"late")], in_bytes(unmasked(b"good") + rubbish)):
+        ours, below = websocket(*stream)
+
+        assert payload(ours) == b"good"
+        ((opcode, told),) = frames(below.sent)
+        assert (opcode, int.from_bytes(told[:2])) == (CLOSE, code)
+        assert ours.recv(1) == b""
+
+
+# How a websocket begins
+
+
+def test_what_asks_for_a_websocket_says_where_and_for_what() -> None:
+    request = WebSocket(Below(), "[::1]:9001", "/mqtt/v5?a=b").request
+    first, *headers = request.removesuffix(b"\r\n\r\n").split(b"\r\n")
+
+    assert first == b"GET /mqtt/v5?a=b HTTP/1.1"
+    key = next(header for header in headers if header.startswith(b"Sec-WebSocket-Key: "))
+    assert len(base64.b64decode(key[19:])) == 16
+    assert set(headers) - {key} == {
+        b"Host: [::1]:9001",
+        b"Upgrade: websocket",
+        b"Connection: Upgrade",
+        b"Sec-WebSocket-Version: 13",
+        b"Sec-WebSocket-Protocol: mqtt",
+    }
+
+
+@pytest.mark.parametrize(
+    ("host", "written"), [("küche", b"xn--kche-0ra:9001"), ("a" * 57, b"a" * 57 + b":9001"), ("::1", b"[::1]:9001")]
+)
+def test_the_host_is_named_in_ascii_and_its_port_is_no_part_of_the_name(
+    monkeypatch: pytest.MonkeyPatch, host: str, written: bytes
+) -> None:
+    ours, theirs = socket.socketpair()
+    monkeypatch.setattr(transport, "_connect", lambda _: ours)
+    theirs.sendall(b"HTTP/1.1 404 No\r\n\r\n")
+    with theirs:
+        with pytest.raises(BrokerError, match="HTTP 404"):
+            transport.dial(web(9001)._replace(host=host))
+        assert b"\r\nHost: " + written + b"\r\n" in theirs.recv(65536)
+
+
+def test_a_name_that_leaves_no_room_for_its_port_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """wsproto takes the port for letters of the last label, which may have 63: a name alone may, few ever have."""
+    ours, theirs = socket.socketpair()
+    monkeypatch.setattr(transport, "_connect", lambda _: ours)
+    with theirs, pytest.raises(BrokerError, match=r"^cannot reach the broker at a{59}:9001: "):
+        transport.dial(web(9001)._replace(host="a" * 59))
+
+
+@pytest.mark.parametrize("more", [b"", b"Sec-WebSocket-Protocol: mqtt\r\n", b"X: caf\xe9\r\n"])
+def test_the_answer_may_come_in_single_bytes_with_frames_behind_it(more: bytes) -> None:
+    """Also without our sub-protocol, which old brokers do not name."""
+    ours = WebSocket(Below(), "b:1", "/mqtt")
+    *before, last = in_bytes(opened(ours.request, more))
+
+    assert {ours.answer(byte) for byte in before} == {None}
+    assert ours.answer(last + unmasked(b"early")) == SWITCHING_PROTOCOLS
+    assert ours.pending == 5
+    assert payload(ours) == b"early"
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (b"HTTP/1.1 100 Continue\r\n\r\n", 100),
+        (b"HTTP/1.1 200 OK\r\n\r\n", 200),
+        (b"HTTP/1.0 301 Moved\r\nLocation: /mqtt/\r\n\r\n", 301),
+        (b"HTTP/1.1 401 \r\nContent-Length: 5\r\n\r\nplease", 401),
+        (b"HTTP/1.1 503\nTransfer-Encoding: chunked\n\n", 503),
+        (b"HTTP/1.1 999999 x\r\n\r\n", 0),
+        (b"HTTP/1.1 404 Not Found\r\n", 0),
+        (b"HTTP/1.1 404", 0),
+        (b"", 0),
+        (b"\0" * 300, 0),
+        (b"X" * 20_000, 0),
+        (b"HTTP/1.1 404 No\r\n" + b"X: y\r\n" * 5000, 0),
+    ],
+)
+def test_an_answer_that_opens_none_has_a_status_or_none(answer: bytes, status: int) -> None:
+    """An end is an answer too."""
+    for parts in ([answer], in_bytes(answer)):
+        ours = WebSocket(Below(), "b:1", "/mqtt")
+        found = None
+        for part in (*parts, b""):
+            found = ours.answer(part) if found is None else found
+
+        assert found == status
+
+
+@pytest.mark.parametrize(
+    ("answered", "instead"),
+    [
+        (b"keep-alive, upgrade", b"close"),
+        (b"keep-alive, upgrade", b"caf\xe9"),
+        (b"connection:keep-alive, upgrade\r\n", b""),
+        (b"websocket\r\n", b"h2c\r\n"),
+        (b"sec-websocket-accept:", b"sec-websocket-accept:x"),
+        (b"sec-websocket-accept:", b"x:"),
+        (b"\r\n\r\n", b"\r\nSec-WebSocket-Protocol: chat\r\n\r\n"),
+        (b"\r\n\r\n", b"\r\nSec-WebSocket-Protocol: \xe9\r\n\r\n"),
+        (b"\r\n\r\n", b"\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"),
+    ],
+)
+def test_an_answer_that_agrees_to_something_else_opens_none(answered: bytes, instead: bytes) -> None:
+    """Which is no websocket of ours, though its status is 101 (section 4.1)."""
+    ours = WebSocket(Below(), "b:1", "/mqtt")
+    answer = opened(ours.request)
+    assert answered in answer
+
+    assert ours.answer(answer.replace(answered, instead)) == 0
 
 
 def test_auto_speaks_the_older_version_by_websockets_too() -> None:

@@ -5,23 +5,23 @@ import socket
 import ssl
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from apimon_node.config.settings import MqttSettings, TlsSettings, Transport
 from apimon_node.errors import BrokerError
-from apimon_node.mqtt import refusals, websocket
-from apimon_node.mqtt.websocket import WebSocket
+from apimon_node.mqtt import refusals
+
+if TYPE_CHECKING:
+    from apimon_node.mqtt.websocket import WebSocket
 
 DIAL_TIMEOUT = 5.0
 """Seconds for a connection to come about, and as many for TLS and a websocket over it."""
-
-MAX_ANSWER = 16_384
-"""Bytes of HTTP that a server may answer to the wish for a websocket."""
 
 
 class Stream:
     """A connection as paho uses it: a socket that does not block. Notes what may tell why it ends."""
 
-    def __init__(self, sock: socket.socket, web: WebSocket | None = None) -> None:
+    def __init__(self, sock: socket.socket, web: "WebSocket | None" = None) -> None:
         self._sock = sock
         self._stream = web or sock
         self._web = web
@@ -177,29 +177,28 @@ def _must_be_readable(key: str, path: Path) -> None:
 # Websockets
 
 
-def _websocket(mqtt: MqttSettings, sock: socket.socket, until: float) -> WebSocket:
-    key = websocket.new_key()
+def _websocket(mqtt: MqttSettings, sock: socket.socket, until: float) -> "WebSocket":
+    from apimon_node.mqtt import websocket  # noqa: PLC0415 - wsproto and h11 cost 1 MB, and few go by it
+
+    # wsproto encodes the name with its port behind it, which IDNA takes for letters of the last label.
+    ascii_host = mqtt.host.encode("idna").decode()
     try:
-        sock.sendall(websocket.request(mqtt.address, mqtt.path, key))
-        head, end, early = _answer(sock, until).partition(b"\r\n\r\n")
+        web = websocket.WebSocket(sock, mqtt._replace(host=ascii_host).address, mqtt.path)
+    except UnicodeError as err:  # and that has more than 63 then
+        raise BrokerError(refusals.unreachable(mqtt, err)) from None
+    first, status = b"", None
+    try:
+        sock.sendall(web.request)
+        while status is None:
+            sock.settimeout(max(until - time.monotonic(), 0.001))
+            answer = sock.recv(4096)
+            first = first or answer[:1]
+            status = web.answer(answer)
     except TimeoutError:
         raise BrokerError(refusals.mute(mqtt, DIAL_TIMEOUT)) from None
     except OSError as err:
         alert = _last_words(sock, err)
         raise BrokerError(refusals.tls(mqtt, alert) if alert else refusals.websocket(mqtt, 0)) from None
-    status = websocket.status(head, key) if end else 0
     if status != websocket.SWITCHING_PROTOCOLS:
-        raise BrokerError(refusals.websocket(mqtt, status, head[:1]))
-    return WebSocket(sock, early)
-
-
-def _answer(sock: socket.socket, until: float) -> bytes:
-    """Read HTTP up to the empty line that ends it, and what came with that."""
-    answer = b""
-    while b"\r\n\r\n" not in answer and len(answer) < MAX_ANSWER:
-        sock.settimeout(max(until - time.monotonic(), 0.001))
-        data = sock.recv(4096)
-        if not data:
-            break
-        answer += data
-    return answer
+        raise BrokerError(refusals.websocket(mqtt, status, first))
+    return web
