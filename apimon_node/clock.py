@@ -23,7 +23,7 @@ class WallClock:
         self._lead = now.wall - now.monotonic
 
     def jump(self, now: Instant) -> float:
-        """Give the seconds by which the clock was set since the last call, 0 where it only went on."""
+        """Return the seconds by which the clock was set since the last call, 0 where it only went on."""
         jump = now.wall - now.monotonic - self._lead
         if abs(jump) <= CLOCK_SET:
             return 0.0

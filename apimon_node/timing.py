@@ -23,7 +23,7 @@ class Backoff:
         """Failures since the last time that things held."""
 
     def failed(self, now: float) -> float:
-        """Note a failure at `now`; answer when to try again."""
+        """Note a failure at `now`; return when to try again."""
         if self._healthy_since is not None and now - self._healthy_since >= self._reset_after:
             self.attempts = 0
         self._healthy_since = None

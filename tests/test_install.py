@@ -28,7 +28,20 @@ from apimon_node.install.host import (
     takes_spi,
 )
 from apimon_node.install.plan import OURS, kept, our_unit, plan, removal, started
-from apimon_node.install.steps import Build, Copy, Folder, Link, Remove, Restore, Stay, Step, Systemctl, Write, so, told
+from apimon_node.install.steps import (
+    Build,
+    Copy,
+    Folder,
+    Link,
+    Remove,
+    Restore,
+    Stay,
+    Step,
+    Systemctl,
+    Write,
+    format_done,
+    format_pending,
+)
 from apimon_node.install.switch import Release, configurations, keep, switch
 from apimon_node.install.template import as_id, first
 from apimon_node.machine.checks import CLOCKS, Boot, Machine, Pi
@@ -156,12 +169,12 @@ def test_every_step_says_why_and_how_to_undo_it() -> None:
     for step in [*plan(FRESH, wanted(WS281X, POLLER)), *removal(done(FRESH, wanted()), purge=True)]:
         assert step.why
         assert step.undo
-        assert told(step)[:3] == [
+        assert format_pending(step)[:3] == [
             f"would       {step.what}",
             f"              why:  {step.why}",
             f"              undo: {step.undo}",
         ]
-        assert so(step) == f"already so  {step.what}"
+        assert format_done(step) == f"already so  {step.what}"
 
 
 def test_a_configuration_that_exists_is_never_touched() -> None:
@@ -473,7 +486,7 @@ def test_a_change_of_boot_settings_is_shown_and_keeps_the_file_as_it_was() -> No
 
     assert first.diff.splitlines()[:2] == [f"--- {CONFIG_TXT}", f"+++ {CONFIG_TXT}"]
     assert {"+dtparam=spi=on", "+core_freq=250", "+[all]"} <= {*first.diff.splitlines()}
-    assert told(first)[-1] == f"              +{boot.END}"
+    assert format_pending(first)[-1] == f"              +{boot.END}"
     assert isinstance(first.action, Write)
     assert first.action.backup == CONFIG_TXT + places.BACKUP
     assert "+rootwait quiet spidev.bufsiz=65536" in second.diff

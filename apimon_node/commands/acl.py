@@ -96,7 +96,7 @@ def _section(user: str, all_rights: Sequence[Rights]) -> Iterator[str]:
 
 
 def _programs(settings: Settings) -> Iterator[Rights]:
-    """Give the rights of the programs that a configuration is for."""
+    """Yield the rights of the programs that a configuration is for."""
     if settings.node is not None and settings.strips:
         yield _node(settings, settings.node.id)
     if settings.poller is not None:
@@ -131,7 +131,7 @@ def _operator(name: str, bases: Sequence[str]) -> Rights:
 
 
 def _home_assistant(name: str, bases: Sequence[str], prefixes: Sequence[str]) -> Rights:
-    """Let it read all, command, say that it has started, and take back what announced a device."""
+    """Return the lines for Home Assistant: read all, command, announce its start, clear discovery."""
     home = tuple(f"{prefix}/#" for prefix in prefixes)
     return Rights(name, f"Home Assistant {name}", (*(f"{base}/#" for base in bases), *home), (*_commands(bases), *home))
 

@@ -28,7 +28,7 @@ FAILED, USAGE, BUG, INTERRUPTED = 1, 2, 70, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; answer the exit code."""
+    """Run a command; return the exit code."""
     args = _parser().parse_args(argv)
     logs.start(LogLevel(args.log_level))
     try:

@@ -137,7 +137,7 @@ def _unreachable(reason: str, host: str) -> Finding:
 
 
 def _check_node(subject: str, availability: bytes | None, status: bytes | None) -> Iterator[Finding]:
-    """Tell of the node that runs by this id, anywhere, and of what it says is wrong."""
+    """Yield findings on the node that runs by this id, anywhere, with the faults that it reports."""
     if availability != ONLINE:
         yield Finding(subject, Level.WARNING, "is not running", "start it: apimon-node run")
         return
@@ -162,7 +162,7 @@ def _read_status(payload: bytes | None) -> tuple[str, tuple[Fault, ...]]:
 
 
 def _check_board(name: str, payload: bytes | None, settings: Settings) -> Finding:
-    """Tell whether somebody has published the tickets of a board, and whether they still hold."""
+    """Return whether somebody has published the tickets of a board, and whether they still hold."""
     subject = f"board {name}"
     polled = settings.poller is not None and name in {board.name for board in settings.boards}
     start = "start the poller: apimon-node poll" if polled else f"try it by hand: apimon-node publish {name} Open=3"
@@ -231,7 +231,7 @@ def _check_secret(jira: JiraSettings) -> Finding | None:
 
 
 def _answered(outcome: Outcome) -> tuple[Finding, bool]:
-    """Tell what came of asking, and whether to ask for more: other boards need not fail for the same reason."""
+    """Return what came of asking, and whether to ask for more: other boards need not fail for the same reason."""
     name, answer = outcome.board.name, outcome.answer
     if isinstance(answer, JiraError):
         mend = f"correct the jql of board {name}" if answer.state is JiraState.QUERY else ""

@@ -48,7 +48,7 @@ def _find(looks: Sequence[Look], at: int, *, overdue: bool) -> Seen | None:
 
 
 def _candidates(match: Match, ages: Sequence[float], *, overdue: bool) -> Iterator[Seen]:
-    """Give tickets, one of each kind that may make a difference. What is not asked for they do without."""
+    """Yield tickets, one of each kind that may make a difference. What is not asked for they do without."""
     labels: list[tuple[str, ...]] = [(label,) for label in match.label] or [()]
     for age, status, category, priority, assignee, label in product(
         (None, 0.0, *ages),

@@ -76,7 +76,7 @@ def _legend(settings: Settings, found: Sequence[Examples]) -> Iterator[Block]:
 
 
 def _entry(look: Look, kind: Examples, overdue: Effect) -> Block:
-    """Tell of a look: its light, that of its overdue tickets, and which they are."""
+    """Return the row of a look: its light, that of its overdue tickets, and which tickets match."""
     tickets = [look.match.overdue is not True, look.match.overdue is not False]
     pixels = lay_out([Group(look, sum(tickets), int(tickets[1]))], sum(tickets), overdue).pixels
     left = 0 if tickets[0] else svg.STEP
@@ -162,7 +162,7 @@ def _nights(hours: QuietHours | None, tickets: Sequence[Seen]) -> Iterator[State
 
 
 def _told(strip: StripSettings, color: str) -> str:
-    """Tell what the status pixel does."""
+    """Return what the status pixel does."""
     return f"{_pixel(strip)} pulses {color}" if _pixel(strip) else "without a status pixel, MQTT alone tells"
 
 

@@ -58,7 +58,7 @@ def _discovery(home: HomeAssistantSettings) -> str:
 
 
 def _broker(mqtt: MqttSettings) -> str:
-    """Tell where the broker is, and how it is reached."""
+    """Return where the broker is, and how it is reached."""
     web = mqtt.transport is Transport.WEBSOCKETS
     where = f"{mqtt.address}{mqtt.path} by websockets" if web else mqtt.address
     if mqtt.transport is Transport.UNIX:
@@ -67,7 +67,7 @@ def _broker(mqtt: MqttSettings) -> str:
 
 
 def _known(tls: TlsSettings) -> str:
-    """Tell how the broker is known, and how we are."""
+    """Return how the broker is known, and how we are."""
     parts = [f"signed by {tls.ca_file or 'an authority that this system knows'}"]
     parts += [f"as {tls.server_name}"] if tls.server_name else []
     parts += [f"showing it {tls.cert_file}"] if tls.cert_file else []
@@ -75,7 +75,7 @@ def _known(tls: TlsSettings) -> str:
 
 
 def describe(strip: StripSettings) -> str:
-    """Tell what a strip is, and how it is driven."""
+    """Return what a strip is, and how it is driven."""
     parts = [f"{quantity(strip.pixels, 'pixel')} on {strip.driver}", f"boards {', '.join(strip.boards)}"]
     parts.append(f"brightness {strip.brightness:.0%}")
     parts.append(f"status pixel {strip.status_pixel}")
@@ -87,7 +87,7 @@ def describe(strip: StripSettings) -> str:
 
 
 def quiet(hours: QuietHours) -> str:
-    """Tell when the light is quiet, and what it does then."""
+    """Return when the light is quiet, and what it does then."""
     zone = "this machine's time" if hours.time_zone is None else str(hours.time_zone)
     return f"from {hours.begin:%H:%M} to {hours.end:%H:%M} by {zone}: {hours.effect}"
 

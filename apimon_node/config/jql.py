@@ -16,7 +16,7 @@ PART = re.compile(
 
 
 def bounded(jql: str) -> str:
-    """Give the query with an order of ours, so that new tickets make pages neither skip nor repeat any.
+    """Return the query with an order of ours, so that new tickets make pages neither skip nor repeat any.
 
     Data Center numbers its pages by their first ticket. By the user's order (of priority, or the newest first) what
     comes or changes between two pages moves all others, and one at the edge is missed. By key a new ticket stands
@@ -27,7 +27,7 @@ def bounded(jql: str) -> str:
 
 
 def restriction(jql: str) -> str:
-    """Give what a query asks for, without its ORDER BY; empty where it asks for all tickets."""
+    """Return what a query asks for, without its ORDER BY; empty where it asks for all tickets."""
     for order, by in pairwise(PART.finditer(jql)):
         if (order[0].lower(), by[0].lower()) == ("order", "by"):
             return jql[: order.start()].strip()

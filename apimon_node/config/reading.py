@@ -34,7 +34,7 @@ class Problems:
         self.warnings: list[str] = []
 
     def add(self, node: Node | None, path: str, text: str) -> Any:
-        """Note a problem at a node; gives what stands for the missing value."""
+        """Note a problem at a node; return what stands for the missing value."""
         line = node.start_mark.line + 1 if node else 1
         self._lines.append((line, f"{self._file}:{line}: {path}{': ' if path else ''}{text}"))
         return MISSING
@@ -75,7 +75,7 @@ class Key(NamedTuple):
 
 
 def read(text: str, file: str, folder: Path, root: Reader) -> tuple[Any, list[str]]:
-    """Read a YAML file with the reader of its root; give the value and the warnings. Raises ConfigError."""
+    """Read a YAML file with the reader of its root; return the value and the warnings. Raises ConfigError."""
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as err:
@@ -206,7 +206,7 @@ def table(item: Reader) -> Reader:
 
 
 def _entries(node: Node, path: str, problems: Problems) -> dict[str, tuple[Node, Node]] | None:
-    """Give the key and value nodes of a mapping by the key's text; None where it is none."""
+    """Return the key and value nodes of a mapping by the key's text; None where it is none."""
     if not isinstance(node, yaml.MappingNode):
         return None
     entries: dict[str, tuple[Node, Node]] = {}

@@ -199,7 +199,7 @@ def sign_in_encrypted(values: Values, node: Node, path: str, problems: Problems)
 
 
 def _open(url: str | None) -> bool:
-    """Tell whether what is sent to an address can be read on the way: it is neither https nor on this machine."""
+    """Return whether what is sent to an address can be read on the way: it is neither https nor on this machine."""
     return url is not None and url.startswith("http:") and not LOOPBACK.match(url)
 
 
@@ -211,7 +211,7 @@ def site(values: Values, node: Node, path: str, problems: Problems) -> None:
 
 
 def validity(values: Values, node: Node, path: str, problems: Problems) -> None:
-    """Let a snapshot outlive a poll that fails."""
+    """Refuse a validity that a failed poll outlasts."""
     least = 2 * values["interval"]
     if values["valid_for"] < least:
         problems.add(
@@ -222,7 +222,7 @@ def validity(values: Values, node: Node, path: str, problems: Problems) -> None:
 
 
 def validity_of_boards(values: Values, node: Node, _path: str, problems: Problems) -> None:
-    """Let a snapshot of a board with an interval of its own outlive a poll that fails."""
+    """Refuse an interval of a board for which a failed poll outlasts the validity."""
     poller = values["poller"]
     for at, board in enumerate(values["boards"]):
         if poller is not None and board.interval is not None and poller.valid_for < 2 * board.interval:

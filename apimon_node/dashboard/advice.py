@@ -57,10 +57,10 @@ UNKNOWN = "This program does not know it: look into the log of whoever says it, 
 
 
 def about_fault(name: str, code: object = None) -> str:
-    """Tell what to do about a fault of a node or poller."""
+    """Return what to do about a fault of a node or poller."""
     return about_state(str(code)) if name == FaultName.JIRA else FAULTS.get(name, UNKNOWN)
 
 
 def about_state(state: str) -> str:
-    """Tell what to do about the state in which a poller has a board; nothing where all is well."""
+    """Return what to do about the state in which a poller has a board; nothing where all is well."""
     return next((text for known, text in STATES.items() if known == state), UNKNOWN)

@@ -55,7 +55,7 @@ class Watched:
         self.part = self._read(expired=self._board.expired(now))
 
     def tickets(self, browse: str | None) -> Tickets:
-        """Give the tickets; `browse` is where their addresses begin."""
+        """Return the tickets; `browse` is where their addresses begin."""
         return Tickets(self._name, browse, self._tickets)
 
     def _read(self, *, expired: bool) -> overview.Board:

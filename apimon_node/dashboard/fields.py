@@ -24,14 +24,14 @@ def load(payload: bytes) -> Fields:
 
 
 def an_object(path: str, value: object) -> Fields:
-    """Give a value that must be an object."""
+    """Return a value that must be an object."""
     if not isinstance(value, dict):
         raise wire.unexpected(path, "an object", value)
     return value
 
 
 def items(raw: Fields, key: str, most: int) -> list[object]:
-    """Give a list that must be there, and not too long."""
+    """Return a list that must be there, and not too long."""
     value = raw.get(key)
     if not isinstance(value, list) or len(value) > most:
         raise wire.unexpected(key, f"a list of at most {most}", value)
@@ -39,14 +39,14 @@ def items(raw: Fields, key: str, most: int) -> list[object]:
 
 
 def identifier(path: str, value: object) -> str:
-    """Give a value that must be an id."""
+    """Return a value that must be an id."""
     if not isinstance(value, str) or not ID.fullmatch(value):
         raise wire.unexpected(path, "an id", value)
     return value
 
 
 def number(raw: Fields, key: str, least: float, most: float) -> float:
-    """Give a number that must be there, within bounds."""
+    """Return a number that must be there, within bounds."""
     value = raw.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
         raise wire.unexpected(key, f"{least:g} to {most:g}", value)
@@ -54,7 +54,7 @@ def number(raw: Fields, key: str, least: float, most: float) -> float:
 
 
 def one_of(kind: type[E], path: str, value: object) -> E:
-    """Give a word that must be one of a kind."""
+    """Return a word that must be one of a kind."""
     try:
         return kind(value)
     except ValueError:
@@ -62,7 +62,7 @@ def one_of(kind: type[E], path: str, value: object) -> E:
 
 
 def color(value: object) -> Color:
-    """Give a colour that must be one."""
+    """Return a colour that must be one."""
     if not isinstance(value, str) or len(value) != COLOR_DIGITS or not value.isascii():
         raise wire.unexpected("a colour", "six digits such as ff0000", value)
     try:
@@ -73,7 +73,7 @@ def color(value: object) -> Color:
 
 
 def required(raw: Fields, key: str, most: int = words.MOST) -> str:
-    """Give a text that must be there, fit for a line."""
+    """Return a text that must be there, fit for a line."""
     value = text(raw, key, most)
     if not value:
         raise wire.unexpected(key, "text", raw.get(key))
@@ -81,12 +81,12 @@ def required(raw: Fields, key: str, most: int = words.MOST) -> str:
 
 
 def text(raw: Fields, key: str, most: int = words.MOST) -> str | None:
-    """Give a text, fit for a line; None where it is none."""
+    """Return a text, fit for a line; None where it is none."""
     value = raw.get(key)
     return words.line(value, most) if isinstance(value, str) else None
 
 
 def link(raw: Fields, key: str) -> str | None:
-    """Give an address that may be followed; None where it is none."""
+    """Return an address that may be followed; None where it is none."""
     value = raw.get(key)
     return words.address(value) if isinstance(value, str) else None

@@ -62,7 +62,7 @@ class Fleet:
         self._until = -math.inf
 
     def overview(self, now: Instant) -> Overview:
-        """Give all that is known. Parts that are as they were are the same objects as in the last overview."""
+        """Return all that is known. Parts that are as they were are the same objects as in the last overview."""
         self._heed_clock(now)
         if now.monotonic >= self._until:
             self._update(now)
@@ -112,7 +112,7 @@ class Fleet:
     # Boards
 
     def _watch(self, now: Instant) -> dict[str, Watched]:
-        """Give all boards of which something is known, as they are now."""
+        """Return all boards of which something is known, as they are now."""
         asked: dict[str, set[float]] = defaultdict(set)
         for config in self._heard.configs.last.values():
             for name in config.boards:
@@ -129,7 +129,7 @@ class Fleet:
         return self._memo.of(("watched", name), Watched, name, snapshot, self._heard.boards.since[(name,)], asked)
 
     def _boards(self, watched: Mapping[str, Watched]) -> dict[str, Board]:
-        """Give all boards that are known, and those that somebody names."""
+        """Return all boards that are known, and those that somebody names."""
         named = {name for config in self._heard.configs.last.values() for name in config.boards}
         named |= {name for status in self._heard.pollers.last.values() for name in status.boards}
         names = [*sorted(watched), *sorted(named - watched.keys())][:MOST]
@@ -157,7 +157,7 @@ class Fleet:
             yield name, self._memo.of(("node", name), node, name, *inputs, strips, tuple(boards))
 
     def _strip_keys(self) -> list[tuple[str, str]]:
-        """Give the strips that there are, by node and name: the broker may still have others, from before."""
+        """Return the strips that there are, by node and name: the broker may still have others, from before."""
         known = self._heard.strips.last.keys() | self._heard.configs.last.keys()
         keys = [(owner, name) for owner, name in known]
         reports = {owner: dict(status.strips) for (owner,), status in self._heard.nodes.last.items()}
@@ -204,5 +204,5 @@ class Fleet:
 
 
 def _names(*kinds: Iterable[tuple[str, ...]]) -> list[str]:
-    """Give the first ids of some topics, once each, in their order."""
+    """Return the first ids of some topics, once each, in their order."""
     return sorted({ids[0] for kind in kinds for ids in kind})[:MOST]

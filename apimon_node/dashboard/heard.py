@@ -43,7 +43,7 @@ class Shelf(Generic[T]):
         self._heard_at: dict[Ids, float] = {}
 
     def get(self, *ids: str) -> T | None:
-        """Give what was said last."""
+        """Return what was said last."""
         return self.last.get(ids)
 
     def put(self, ids: Ids, payload: bytes, now: Instant) -> None:
@@ -121,7 +121,7 @@ class Heard:
         self.settles_at = math.inf
 
     def take(self, message: Message, now: Instant) -> bool:
-        """Keep a message until somebody looks; tell whether it is of any kind that we know."""
+        """Keep a message until somebody looks; return whether it is of any kind that we know."""
         kind, ids = self._address(message.topic)
         if not all(map(ID.fullmatch, ids)):
             return False

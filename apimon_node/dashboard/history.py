@@ -51,7 +51,7 @@ class Hour:
         return min(ends, default=math.inf)
 
     def rows(self, lead: float) -> History:
-        """Give the samples, the oldest first. `lead` is how far wall time is ahead of monotonic time."""
+        """Return the samples, the oldest first. `lead` is how far wall time is ahead of monotonic time."""
         if self._told is None or self._told[0] != lead:
             self._told = (lead, _rows(self._samples, lead))
         return self._told[1]

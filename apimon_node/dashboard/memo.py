@@ -18,7 +18,7 @@ class Memo:
         self._now: dict[Hashable, tuple[object, object]] = {}
 
     def of(self, name: Hashable, work: Callable[[*Ts], T], *inputs: *Ts) -> T:
-        """Give what a function makes of its inputs; its last result where these are as they were."""
+        """Return what a function makes of its inputs; its last result where these are as they were."""
         known = self._now.get(name) or self._before.get(name)
         if known is None or known[0] != inputs:
             known = (inputs, work(*inputs))

@@ -15,7 +15,7 @@ def node(
     strips: tuple[str, ...],
     boards: tuple[str, ...],
 ) -> Node:
-    """Give a node. `strips` and `boards` are those that are known of it without its status."""
+    """Return a node. `strips` and `boards` are those that are known of it without its status."""
     if status is None:
         return Node(name, online, light=light, strips=strips, boards=boards)
     return Node(
@@ -33,14 +33,14 @@ def node(
 
 
 def poller(name: str, online: bool | None, status: PollerStatus) -> Poller:  # noqa: FBT001 - as above
-    """Give a poller."""
+    """Return a poller."""
     boards = tuple(_board(board, report) for board, report in status.boards.items())
     faults = tuple(map(fault, status.faults))
     return Poller(name, online, boards, words.line(status.version) or None, status.started_at, faults)
 
 
 def _board(name: str, report: BoardReport) -> PollerBoard:
-    """Give a report fit to be shown."""
+    """Return a report fit to be shown."""
     state = words.line(report.state) or "unknown"
     shown = report._replace(state=state, detail=words.line(report.detail, words.SUMMARY))
     return PollerBoard(name, shown, advice.about_state(state))

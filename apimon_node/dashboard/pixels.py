@@ -42,7 +42,7 @@ class Pile(NamedTuple):
 
     @property
     def group(self) -> Group:
-        """Give their numbers."""
+        """Return their numbers."""
         return Group(self.look, len(self.calm) + len(self.late), len(self.late))
 
 
@@ -83,7 +83,7 @@ def sort(looks: Sequence[Look], boards: tuple[Tickets, ...]) -> tuple[Pile, ...]
 
 
 def effort(looks: Sequence[Look], boards: tuple[Tickets, ...]) -> int:
-    """Tell how much work it is to sort tickets, at the worst."""
+    """Return how much work it is to sort tickets, at the worst."""
     return sum(len(board.tickets) for board in boards) * (len(looks) + TICKET_EFFORT)
 
 
@@ -129,7 +129,7 @@ def strip(
     report: StripReport,
     conditions: Conditions,
 ) -> overview.Strip:
-    """Give a strip as it is seen; without a backing nobody knows what its pixels mean."""
+    """Return a strip as it is seen; without a backing nobody knows what its pixels mean."""
     light = lit(conditions, config)
     ours = None if backing is None else backing.picture
     matched = ours is not None and _bare(ours) == _bare(said.picture)
@@ -155,7 +155,7 @@ def strip(
 
 
 def lit(conditions: Conditions, config: StripConfig) -> LightState:
-    """Give the light that a strip is seen in: quiet hours rule what its light is set to."""
+    """Return the light that a strip is seen in: quiet hours rule what its light is set to."""
     quiet = config.quiet_effect if conditions.quiet else None
     return conditions.light if quiet is None else conditions.light._replace(effect=quiet)
 

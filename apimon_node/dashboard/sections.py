@@ -39,7 +39,7 @@ class Sections:
         self._memo = Memo()
 
     def of(self, overview: Overview) -> dict[str, object]:
-        """Give all sections by their ids."""
+        """Return all sections by their ids."""
         self._memo.turn()
         return dict(self._each(overview))
 
@@ -114,7 +114,7 @@ def _legend_entry(entry: LegendEntry) -> dict[str, object]:
 
 
 def _behind(strips: tuple[Strip, ...]) -> dict[str, dict[str, Ticket]]:
-    """Give the tickets behind all pixels once each, however many strips show them, by board and key."""
+    """Return the tickets behind all pixels once each, however many strips show them, by board and key."""
     behind: dict[str, dict[str, Ticket]] = defaultdict(dict)
     for strip in strips:
         for pixel in strip.pixels:

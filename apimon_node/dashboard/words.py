@@ -30,11 +30,11 @@ def line(text: str, most: int = MOST) -> str:
 
 
 def address(text: str | None) -> str | None:
-    """Give an address that may be followed: of the web, with nobody's name in it; None for any other."""
+    """Return an address that may be followed: of the web, with nobody's name in it; None for any other."""
     fits = text is not None and len(text) <= MAX_ADDRESS and _ADDRESS.fullmatch(text)
     return text if fits else None
 
 
 def address_of(browse: str | None, key: str) -> str | None:
-    """Give the address of a ticket; None without a beginning, or where its key would lead elsewhere."""
+    """Return the address of a ticket; None without a beginning, or where its key would lead elsewhere."""
     return address(browse + key) if browse and _KEY.fullmatch(key) else None

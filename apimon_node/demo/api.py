@@ -70,7 +70,7 @@ def _server_info(call: Call) -> dict[str, Any]:
 
 
 def catalogue(site: Site) -> list[dict[str, Any]]:
-    """Give all fields that a site has."""
+    """Return all fields that a site has."""
     system = [
         _field(id_, name, [clause], {"type": type_, "system": id_} | ({"items": "string"} if type_ == "array" else {}))
         for id_, (name, clause, type_) in SYSTEM_FIELDS.items()
@@ -113,7 +113,7 @@ def bad_body(request: Request, allowed: Body, *, nulls: bool) -> Answer | None:
 
 
 def number(request: Request, name: str, default: int) -> int:
-    """Give a parameter that is a number from 0 up. Raises QueryRefused for any other."""
+    """Return a parameter that is a number from 0 up. Raises QueryRefused for any other."""
     text = request.first(name)
     if text is None:
         return default
@@ -123,7 +123,7 @@ def number(request: Request, name: str, default: int) -> int:
 
 
 def issues(call: Call, found: Sequence[Issue], default: str) -> list[dict[str, Any]]:
-    """Give issues as the request wants them. Jira passes over what it does not know in `fields` and `expand`."""
+    """Return issues as the request wants them. Jira passes over what it does not know in `fields` and `expand`."""
     fields, expand = _names(call.request, "fields", default), _names(call.request, "expand", "")
     contents = []
     for issue in found:
@@ -144,5 +144,5 @@ def _issue(issue: Issue, fields: set[str], now: float) -> dict[str, Any]:
 
 
 def _names(request: Request, parameter: str, default: str) -> set[str]:
-    """Give names that come repeated, or joined by commas, or both."""
+    """Return names that come repeated, or joined by commas, or both."""
     return {name.strip() for names in request.query.get(parameter, [default]) for name in names.split(",")}

@@ -23,7 +23,7 @@ persistence false
 
 
 def find_mosquitto() -> str | None:
-    """Give the path of mosquitto; Debian puts it where users do not look."""
+    """Return the path of mosquitto; Debian puts it where users do not look."""
     return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 
 
@@ -36,7 +36,7 @@ def free_port() -> int:
 
 
 def command(port: int, folder: Path, mosquitto: str | None) -> list[str]:
-    """Give the command that runs a broker on `port`, with its files in `folder`."""
+    """Return the command that runs a broker on `port`, with its files in `folder`."""
     if mosquitto is None:
         return [sys.executable, "-m", "apimon_node.demo.broker", str(port)]
     conf = folder / "mosquitto.conf"

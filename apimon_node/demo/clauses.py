@@ -30,7 +30,7 @@ class Term:
     wanted: bool
 
     def matches(self, issue: Issue) -> bool:
-        """Tell whether an issue is meant. An empty field matches neither `=` nor `!=`, as in Jira."""
+        """Return whether an issue is meant. An empty field matches neither `=` nor `!=`, as in Jira."""
         has = lower(SEARCHED[self.name](issue))
         return bool(has) and bool(has & lower(self.values)) is self.wanted
 
@@ -43,7 +43,7 @@ class Empty:
     wanted: bool
 
     def matches(self, issue: Issue) -> bool:
-        """Tell whether an issue is meant."""
+        """Return whether an issue is meant."""
         return bool(SEARCHED[self.name](issue)) is not self.wanted
 
 
@@ -55,7 +55,7 @@ class Saved:
     wanted: bool
 
     def matches(self, issue: Issue) -> bool:
-        """Tell whether an issue is meant."""
+        """Return whether an issue is meant."""
         return (self.where is None or self.where.matches(issue)) is self.wanted
 
 
@@ -66,7 +66,7 @@ class Every:
     parts: tuple["Clause", ...]
 
     def matches(self, issue: Issue) -> bool:
-        """Tell whether an issue is meant."""
+        """Return whether an issue is meant."""
         return all(part.matches(issue) for part in self.parts)
 
 
@@ -77,7 +77,7 @@ class Some:
     parts: tuple["Clause", ...]
 
     def matches(self, issue: Issue) -> bool:
-        """Tell whether an issue is meant."""
+        """Return whether an issue is meant."""
         return any(part.matches(issue) for part in self.parts)
 
 
@@ -85,7 +85,7 @@ Clause = Term | Empty | Saved | Every | Some
 
 
 def negated(clause: Clause) -> Clause:
-    """Give the opposite as Jira makes it: every operator turned round, so that NOT finds no empty field either."""
+    """Return the opposite as Jira makes it: every operator turned round, so that NOT finds no empty field either."""
     match clause:
         case Every(parts):
             return Some(tuple(negated(part) for part in parts))
@@ -95,7 +95,7 @@ def negated(clause: Clause) -> Clause:
 
 
 def terms(clause: Clause | None) -> Iterator[Term]:
-    """Give all that is compared with values, wherever it stands."""
+    """Yield all that is compared with values, wherever it stands."""
     match clause:
         case Term():
             yield clause

@@ -47,7 +47,7 @@ def _count(call: Call) -> Answer:
 
 
 def _page(call: Call) -> Answer:
-    """Give a page. Its token tells where the next one begins, and for which query."""
+    """Return a page. Its token tells where the next one begins, and for which query."""
     for name in NOT_HERE:
         if name in call.request.query:
             raise QueryRefused(f"{name} is not implemented here.")
@@ -64,7 +64,7 @@ def _page(call: Call) -> Answer:
 
 
 def _bounded(call: Call) -> str:
-    """Give the query, which must ask for something."""
+    """Return the query, which must ask for something."""
     jql = call.request.first("jql") or ""
     if parse(jql, call.site.filters).where is None:
         raise QueryRefused(UNBOUNDED)

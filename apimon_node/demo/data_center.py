@@ -26,7 +26,7 @@ def answer(call: Call) -> Answer:
 
 
 def _page(call: Call) -> Answer:
-    """Give a page, from `startAt` on. A page of size 0 is a way to ask for the total."""
+    """Return a page, from `startAt` on. A page of size 0 is a way to ask for the total."""
     found = call.site.search(call.request.first("jql") or "")
     size = min(api.number(call.request, "maxResults", api.PAGE_SIZE), MAX_PAGE_SIZE)
     start = api.number(call.request, "startAt", 0)

@@ -127,7 +127,7 @@ def _start(parts: Parts, file: Path, socket: Path) -> None:
 
 
 def _play(parts: Parts, tour: Tour, picture: Picture, service: Service, view: "View", until: float) -> None:
-    """Let things happen on the board, draw what is on the strip, and do what is pressed."""
+    """Run the demo until it ends: move tickets, draw the strip, handle buttons."""
     step_at = time.monotonic() + STEP
     while not service.stopping and time.monotonic() < until:
         waiting = [one for one in (service, tour, parts.strip) if one.fileno() >= 0]

@@ -34,7 +34,7 @@ class Request:
 
     @property
     def content(self) -> dict[str, Any] | None:
-        """Give the JSON object in the body, None where there is none."""
+        """Return the JSON object in the body, None where there is none."""
         try:
             content = json.loads(self.body)
         except (ValueError, RecursionError):
@@ -42,7 +42,7 @@ class Request:
         return content if isinstance(content, dict) else None
 
     def first(self, name: str) -> str | None:
-        """Give the first value of a parameter."""
+        """Return the first value of a parameter."""
         return next(iter(self.query.get(name, ())), None)
 
 
@@ -55,7 +55,7 @@ class Answer:
     body: bytes = b""
 
     def wire(self) -> bytes:
-        """Give it as HTTP/1.0 sends it: the connection ends after it."""
+        """Return it as HTTP/1.0 sends it: the connection ends after it."""
         headers = {"Content-Length": str(len(self.body)), **self.headers}
         lines = [f"HTTP/1.0 {self.code:d} {responses.get(self.code, '')}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
@@ -78,5 +78,5 @@ def as_page(status: HTTPStatus, title: str, headers: Mapping[str, str]) -> Answe
 
 
 def _texts(value: object) -> list[str]:
-    """Give a parameter's values as a query would have them; null is as good as absent."""
+    """Return a parameter's values as a query would have them; null is as good as absent."""
     return [str(each) for each in (value if isinstance(value, list) else [value]) if each is not None]

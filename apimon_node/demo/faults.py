@@ -54,7 +54,7 @@ NOT_JSON = Answer(200, JSON, b'{"issues": [')
 
 
 def every_request(_: Request) -> bool:
-    """Tell that a fault is one of all requests."""
+    """Return True: the fault concerns all requests."""
     return True
 
 
@@ -67,11 +67,11 @@ class Trouble:
         self._over = threading.Event()
 
     def end(self) -> None:
-        """Let go whoever waits for an answer: the connection ends."""
+        """Release all requests that wait for an answer: their connections end."""
         self._over.set()
 
     def deliver(self, answer: Callable[[], Answer]) -> Iterator[bytes]:
-        """Give what is sent, piece by piece; `answer` gives what Jira would send."""
+        """Yield what is sent, piece by piece; `answer` gives what Jira would send."""
         match self.fault:
             case Answer() as instead:
                 yield instead.wire()

@@ -21,7 +21,7 @@ class Item(NamedTuple):
     after: tuple[str | None, str | None]
 
     def content(self) -> dict[str, Any]:
-        """Give Jira's JSON. An empty side is left out: Atlassian's document allows it no null."""
+        """Return Jira's JSON. An empty side is left out: Atlassian's document allows it no null."""
         names = ("from", "fromString", "to", "toString")
         sides = {name: text for name, text in zip(names, self.before + self.after, strict=True) if text is not None}
         return {"field": self.field, "fieldtype": "jira", **sides}
@@ -36,17 +36,17 @@ class Entry:
     items: tuple[Item, ...]
 
     def content(self) -> dict[str, Any]:
-        """Give Jira's JSON."""
+        """Return Jira's JSON."""
         return {"id": self.id, "created": times.jira(self.at), "items": [item.content() for item in self.items]}
 
 
 def compare(before: Recorded, after: Recorded) -> tuple[Item, ...]:
-    """Give the fields that differ."""
+    """Return the fields that differ."""
     return tuple(Item(name, before[name], after[name]) for name in after if before[name] != after[name])
 
 
 def changelog(history: Sequence[Entry], *, cloud: bool) -> dict[str, Any]:
-    """Give what `expand=changelog` adds to an issue. `history` has the oldest entry first."""
+    """Return what `expand=changelog` adds to an issue. `history` has the oldest entry first."""
     shown = history[::-1][:CLOUD_PAGE] if cloud else history
     return {
         "startAt": 0,

@@ -47,7 +47,7 @@ class Issue:
     history: tuple[Entry, ...] = ()
 
     def fields(self, now: float) -> dict[str, Any]:
-        """Give all fields as Jira's JSON. An SLA's clock stands at `now`."""
+        """Return all fields as Jira's JSON. An SLA's clock stands at `now`."""
         return {
             "summary": self.summary,
             "status": status_content(self.status, Status(self.status_id, self.category)),
@@ -61,7 +61,7 @@ class Issue:
         }
 
     def recorded(self) -> Recorded:
-        """Give what the history is kept of."""
+        """Return what the history is kept of."""
         duedate = self.duedate.isoformat() if self.duedate else None
         return {
             "status": (self.status_id, self.status),
@@ -72,7 +72,7 @@ class Issue:
 
 
 def status_content(name: str, status: Status) -> dict[str, Any]:
-    """Give a status as Jira's JSON."""
+    """Return a status as Jira's JSON."""
     category = {"key": status.category, "name": CATEGORIES[status.category]}
     return {"id": status.id, "name": name, "statusCategory": category}
 

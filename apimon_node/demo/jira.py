@@ -125,7 +125,7 @@ class JiraServer:
 
     @property
     def running(self) -> bool:
-        """Tell whether it is there."""
+        """Return whether it is there."""
         return self._http.running
 
     def start(self) -> None:
@@ -164,7 +164,7 @@ class JiraServer:
         return answer
 
     def _exchange(self, request: Request, authorization: str) -> Iterator[bytes]:
-        """Give what is sent for a request, piece by piece."""
+        """Yield what is sent for a request, piece by piece."""
         self.requests.append(request)
         trouble = self._trouble
         if trouble is None or not trouble.meets(request):

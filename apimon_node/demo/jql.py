@@ -110,7 +110,7 @@ class _Parser:
         return self._list(), wanted
 
     def _saved(self, number: str) -> Clause:
-        """Give what a saved filter asks; its ORDER BY is of no matter. A filter does not know itself."""
+        """Return what a saved filter asks; its ORDER BY is of no matter. A filter does not know itself."""
         filters = dict(self._filters)
         jql = filters.pop(int(number), None) if number.isdecimal() else None
         if jql is None:
@@ -160,7 +160,7 @@ class _Parser:
         return ESCAPE.sub(lambda escape: self._escaped(escape[1], token), quoted)
 
     def _word(self, token: re.Match[str]) -> str:
-        """Give a value that stands in no quotes."""
+        """Return a value that stands in no quotes."""
         if reserved := RESERVED_CHARACTER.search(token["word"]):
             raise QueryRefused(
                 f"Error in the JQL Query: The character '{reserved[0]}' is a reserved JQL character. You must enclose "
@@ -169,7 +169,7 @@ class _Parser:
         return token["word"]
 
     def _escaped(self, escape: str, token: re.Match[str]) -> str:
-        """Give the character that stands behind a backslash in quotes."""
+        """Return the character that stands behind a backslash in quotes."""
         if len(escape) > 1:
             return chr(int(escape[1:], 16))
         if escape not in ESCAPED:
@@ -180,7 +180,7 @@ class _Parser:
         return ESCAPED[escape]
 
     def _text(self) -> str | None:
-        """Give the next token in small letters, None if it is in quotes or there is none."""
+        """Return the next token in small letters, None if it is in quotes or there is none."""
         if self._at == len(self._tokens):
             return None
         token = self._tokens[self._at]
@@ -206,7 +206,7 @@ class _Parser:
         return QueryRefused(f"Error in the JQL Query: Expecting {wanted} but got '{got}'. {self._where(token)}")
 
     def _where(self, token: re.Match[str]) -> str:
-        """Say where a token begins."""
+        """Return where a token begins."""
         before = self._jql[: token.end() - len(token[0].lstrip())]
         line, character = before.count("\n") + 1, len(before) - before.rfind("\n")
         return f"(line {line}, character {character})"

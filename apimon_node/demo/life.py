@@ -54,7 +54,7 @@ class Life:
             self._create(now - self._random.uniform(0, OLDEST), self._random.choice(list(NEXT)))
 
     def step(self, now: float) -> str:
-        """Let one thing happen: a ticket comes in, or one moves on. Gives a sentence that tells it."""
+        """Create a ticket, or move one on. Return a sentence about it."""
         at_work = [issue for issue in self._site.issues if issue.status in NEXT and issue.key not in self._flood]
         if len(at_work) <= FEWEST or (len(at_work) < MOST and self._random.random() < NEW_TICKET):
             issue = self._create(now - self._random.choice(LATE), "Open")
@@ -62,7 +62,7 @@ class Life:
         return self._advance(self._random.choice(at_work), now)
 
     def flood(self, now: float, count: int) -> None:
-        """Let a monitoring run wild: so many open tickets come in at once, which nobody works on."""
+        """Create so many open tickets at once, as a monitoring system that runs wild."""
         storm = (FLOOD.format(number) for number in range(1, count + 1))
         created = (self._site.create(text, now, priority="Lowest", labels=FLOOD_LABELS) for text in storm)
         self._flood |= {issue.key for issue in created}
@@ -75,7 +75,7 @@ class Life:
 
     @property
     def flooded(self) -> bool:
-        """Tell whether there is a flood."""
+        """Return whether there is a flood."""
         return bool(self._flood)
 
     def _create(self, created: float, status: str) -> Issue:

@@ -49,7 +49,7 @@ class OAuthApp:
         self._lock = threading.Lock()
 
     def admits(self, token: str, now: float) -> bool:
-        """Tell whether a token was given here and lives."""
+        """Return whether a token was given here and lives."""
         with self._lock:
             return now < self._living.get(token, now)
 
@@ -88,7 +88,7 @@ class OAuthApp:
             raise TokenRefused("invalid_client", HTTPStatus.UNAUTHORIZED if unauthorized else HTTPStatus.BAD_REQUEST)
 
     def _granted(self, form: Mapping[str, str]) -> str:
-        """Give the scope of the token: what was asked, which must be some of ours, and may not be left out."""
+        """Return the scope of the token: what was asked, which must be some of ours, and may not be left out."""
         if "grant_type" not in form:
             raise TokenRefused("invalid_request")
         if form["grant_type"] != "client_credentials":
@@ -121,7 +121,7 @@ def _form(request: Request) -> dict[str, str]:
 
 
 def _basic(authorization: str) -> tuple[str, str]:
-    """Give id and secret from a header; they are encoded as in a form before they are joined (section 2.3.1)."""
+    """Return id and secret from a header; they are encoded as in a form before they are joined (section 2.3.1)."""
     scheme, _, credentials = authorization.partition(" ")
     try:
         text = base64.b64decode(credentials, validate=True).decode("ascii")

@@ -28,7 +28,7 @@ class Picture:
             self._live.stop()
 
     def head(self, text: str) -> None:
-        """Say what this is."""
+        """Print the heading."""
         self._console.print(text)
         self._console.file.flush()
         if self._live is not None:
@@ -42,7 +42,7 @@ class Picture:
             self._draw(line)
 
     def tell(self, news: str) -> None:
-        """Tell what has happened."""
+        """Print an event."""
         self._news = Text(news)
         self._draw(self._news)
 

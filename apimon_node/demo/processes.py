@@ -66,7 +66,7 @@ class Processes:
         self._started[name].wait()
 
     def killed(self, name: str) -> bool:
-        """Tell whether a process was killed, and not started again."""
+        """Return whether a process was killed, and not started again."""
         return name in self._killed
 
     def check(self) -> None:

@@ -32,7 +32,7 @@ class HttpServer:
 
     @property
     def running(self) -> bool:
-        """Tell whether there is a server."""
+        """Return whether there is a server."""
         return self._http is not None
 
     def start(self) -> None:
@@ -107,4 +107,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(piece)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by http.server
-        """Say nothing on stderr."""
+        """Discard log lines."""

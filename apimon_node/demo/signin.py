@@ -26,14 +26,14 @@ class Account:
 
     @property
     def basic(self) -> str:
-        """Give what stands behind the word Basic in an Authorization header."""
+        """Return what stands behind the word Basic in an Authorization header."""
         return base64.b64encode(f"{self.user}:{self.secret}".encode()).decode()
 
 
 def admits(
     authorization: str, account: Account | None, oauth: OAuthApp | None, now: float, *, cloud: bool, gateway: bool
 ) -> bool:
-    """Tell whether an Authorization header signs in. Without account and application anyone may come in.
+    """Return whether an Authorization header signs in. Without account and application anyone may come in.
 
     | site                             | user and secret | secret as a bearer | token of OAuth |
     |----------------------------------|-----------------|--------------------|----------------|
@@ -61,7 +61,7 @@ def refusal(*, cloud: bool) -> Answer:
 
 
 def stranger(*, cloud: bool, tried: bool) -> Mapping[str, str]:
-    """Give the headers of an answer to nobody, who has tried to sign in or not.
+    """Return the headers of an answer to nobody, who has tried to sign in or not.
 
     Cloud says that a token has expired only so, with status 200 (seen: MrRefactoring/jira.js #418); Data Center names
     nobody (seen: field notes of a client for X-AUSERNAME).
@@ -72,13 +72,13 @@ def stranger(*, cloud: bool, tried: bool) -> Mapping[str, str]:
 
 
 def signed(authorization: str, *, cloud: bool) -> Mapping[str, str]:
-    """Give the headers of an answer to somebody who has signed in."""
+    """Return the headers of an answer to somebody who has signed in."""
     ok = {"X-Seraph-LoginReason": "OK"}
     return ok if cloud else ok | {"X-AUSERNAME": user(authorization) or "owner-of-the-token"}
 
 
 def user(authorization: str) -> str:
-    """Give the user that HTTP Basic names; nothing where it is another way to sign in."""
+    """Return the user that HTTP Basic names; nothing where it is another way to sign in."""
     scheme, _, credentials = authorization.partition(" ")
     if scheme.lower() != "basic":
         return ""

@@ -17,7 +17,7 @@ class SlaField(NamedTuple):
 
     @property
     def id(self) -> str:
-        """Give what the field is called in an issue."""
+        """Return what the field is called in an issue."""
         return f"customfield_{self.number}"
 
 
@@ -37,7 +37,7 @@ class Cycle:
     within_calendar_hours: bool = True
 
     def content(self, now: float) -> dict[str, Any]:
-        """Give Jira's JSON of a cycle that goes on."""
+        """Return Jira's JSON of a cycle that goes on."""
         breach = self.start + self.goal if self.breach is None else self.breach
         return {
             "startTime": _moment(self.start),
@@ -49,7 +49,7 @@ class Cycle:
         }
 
     def completed(self, stop: float) -> dict[str, Any]:
-        """Give Jira's JSON of a cycle that has ended."""
+        """Return Jira's JSON of a cycle that has ended."""
         breach = self.start + self.goal if self.breach is None else self.breach
         return {
             "startTime": _moment(self.start),
@@ -76,7 +76,7 @@ class Sla:
     completed: tuple[tuple[Cycle, float], ...] = ()
 
     def content(self, name: str, now: float) -> dict[str, Any]:
-        """Give Jira's JSON."""
+        """Return Jira's JSON."""
         content: dict[str, Any] = {
             "id": "1",
             "name": name,

@@ -38,13 +38,13 @@ class Strip:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """Give what makes a process take the stand-in for the C library."""
+        """Return what makes a process take the stand-in for the C library."""
         search = [str(Path(library.__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
         return {"PYTHONPATH": os.pathsep.join(search), library.FOLDER: str(self._folder)}
 
     @property
     def plugged(self) -> bool:
-        """Tell whether there is a strip."""
+        """Return whether there is a strip."""
         return self._pipe is not None
 
     def plug(self) -> None:
@@ -63,17 +63,17 @@ class Strip:
             self._frames.append(self._dark)
 
     def crash(self) -> None:
-        """Let the process that has the library loaded end by a SIGSEGV, at its next call."""
+        """Make the library's next call end its process by SIGSEGV."""
         self._crashed = self._owner
         (self._folder / library.CRASH).touch()
 
     @property
     def crashing(self) -> bool:
-        """Tell whether no other process has written a frame since the crash was ordered."""
+        """Return whether no other process has written a frame since the crash was ordered."""
         return self._crashed == self._owner
 
     def fileno(self) -> int:
-        """Give what is readable when there are frames, or -1 (for select)."""
+        """Return what is readable when there are frames, or -1 (for select)."""
         return -1 if self._pipe is None else self._pipe
 
     def frames(self) -> list[bytes]:

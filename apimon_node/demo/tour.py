@@ -45,7 +45,7 @@ class Tour:
         self._theirs.close()
 
     def buttons(self) -> list[dict[str, object]]:
-        """Give the buttons as JSON has them."""
+        """Return the buttons as JSON has them."""
         return [
             {
                 "name": button.name,
@@ -66,11 +66,11 @@ class Tour:
             self._theirs.send(b".")
 
     def fileno(self) -> int:
-        """Give what is readable when something was pressed (for select)."""
+        """Return what is readable when something was pressed (for select)."""
         return self._ours.fileno()
 
     def turn(self) -> list[str]:
-        """Do what was pressed; give a sentence for each. Raises DemoError where something cannot be done."""
+        """Do what was pressed; return a sentence for each. Raises DemoError where something cannot be done."""
         with suppress(BlockingIOError):
             self._ours.recv(4096)
         done = []

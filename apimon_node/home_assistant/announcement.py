@@ -47,14 +47,14 @@ class Announcement:
         return (self._home.birth_topic,) if self._home.enabled else ()
 
     def describe(self, device: Publish, now: float) -> None:
-        """Say what there is to be announced, whether it is news or not."""
+        """Queue the announcement, whether it is news or not."""
         if device != self._device:
             self._device = device
             if self._connected:
                 self._at = min(self._at, now + DEBOUNCE)
 
     def receive(self, event: Event, now: float) -> bool:
-        """Take in what came from the broker; tell whether it concerns nobody else."""
+        """Take in what came from the broker; return whether it concerns nobody else."""
         match event:
             case Up():
                 self._connected = self._home.enabled

@@ -74,7 +74,7 @@ class Entity(NamedTuple):
 
 
 def unique_id(kind: str, name: str) -> str:
-    """Give the identity of a node's or poller's device."""
+    """Return the identity of a node's or poller's device."""
     return f"apimon_{kind}_{name}"
 
 
@@ -108,14 +108,14 @@ def announce(home: HomeAssistantSettings, device: Device, entities: Iterable[Ent
 
 
 def connectivity(device: Device) -> Entity:
-    """Tell whether a device is there at all."""
+    """Return whether a device is there at all."""
     options = {"dev_cla": "connectivity", "stat_t": device.topics.availability, **DIAGNOSTIC, **ALWAYS}
     payloads = {"pl_on": ONLINE.decode(), "pl_off": OFFLINE.decode()}
     return Entity("binary_sensor", "connected", "Connected", {**options, **payloads})
 
 
 def button(device: Device, what: str, name: str, **options: object) -> Entity:
-    """Let people request something of a device."""
+    """Return a button that sends a request to a device."""
     return Entity("button", what, name, {"cmd_t": device.topics.request(what), "pl_prs": NOTHING, **options})
 
 
@@ -137,7 +137,7 @@ def with_attributes(device: Device, entity: Entity, attributes: str) -> Entity:
 
 
 def fault(device: Device) -> Entity:
-    """Tell what is wrong with a device: the first fault in words, all of them in the attributes; `none` if well."""
+    """Return what is wrong with a device: the first fault in words, all of them in the attributes; `none` if well."""
     first = f"((faults | map(attribute='text') | select('string') | list) + ['none'])[0][:{TEXT_LIMIT}]"
     text = f"{{% set faults = {FAULTS} | default(none) %}}{{{{ none if faults is none else {first} }}}}"
     entity = sensor(device, "fault", "Fault", text, ic="mdi:message-alert-outline", **DIAGNOSTIC)

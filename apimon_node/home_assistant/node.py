@@ -54,7 +54,7 @@ def _entities(device: Device, strips: tuple[StripSettings, ...]) -> Iterator[Ent
 
 
 def _light(device: Device) -> Entity:
-    """Give the light: the main thing of the device, so it has no name of its own."""
+    """Return the light: the main thing of the device, so it has no name of its own."""
     options = {
         "schema": "json",
         "stat_t": device.topics.light,
@@ -71,7 +71,7 @@ def _light(device: Device) -> Entity:
 
 
 def _tickets(device: Device) -> Iterator[Entity]:
-    """Tell of the tickets that the node shows, all boards together."""
+    """Return the sensors of the tickets that the node shows, all boards together."""
     tickets = sensor(device, "tickets", "Tickets", _sum(BOARDS, "tickets"), **COUNT, ic="mdi:ticket-outline")
     yield with_attributes(device, tickets, f"{{'boards': {BOARDS} | default({{}}, true)}}")
     yield sensor(device, "overdue", "Overdue", _sum(BOARDS, "overdue"), **COUNT, ic="mdi:clock-alert-outline")
@@ -80,7 +80,7 @@ def _tickets(device: Device) -> Iterator[Entity]:
 
 
 def _health(device: Device) -> Iterator[Entity]:
-    """Tell how the node is."""
+    """Yield how the node is."""
     words = {"dev_cla": "enum", "ops": STATES, "ic": "mdi:state-machine"}
     yield sensor(device, "state", "State", f"{{{{ {STATUS}.state | default(none) }}}}", **words, **DIAGNOSTIC)
     yield fault(device)

@@ -54,7 +54,7 @@ def discovery(settings: Settings, statuses: Mapping[str, Iterable[str]], version
 
 
 def _numbers(topics: Topics, board: str, statuses: Iterable[str]) -> Iterator[Entity]:
-    """Tell of a board's tickets. A status without tickets is left out of the summary, and has none."""
+    """Return the sensors of a board's tickets. A status that the summary leaves out has none."""
     summary = topics.summary(board)
     name = capitalised(board)
     all_of_it = {"json_attr_t": summary, "json_attr_tpl": f"{{{{ {STATUS} | tojson }}}}", "ic": "mdi:ticket-outline"}
@@ -77,7 +77,7 @@ def _event(topics: Topics, board: str) -> Entity:
 
 
 def _report(device: Device, board: str) -> Iterator[Entity]:
-    """Tell how the last poll of a board went."""
+    """Yield how the last poll of a board went."""
     status, name = device.topics.status, capitalised(board)
     report = f"({STATUS}.boards | default({{}}, true)).get({_literal(board)}, {{}})"
     yield Entity(

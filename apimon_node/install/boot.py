@@ -19,7 +19,7 @@ PARAMETER = re.compile(r"(?:^|(?<=\s))spidev\.bufsiz=(\d+)")
 
 
 def lines(settings: Settings, machine: Machine) -> list[str]:
-    """Give the lines that config.txt lacks. What other lines say is overruled: the last one counts."""
+    """Return the lines that config.txt lacks. What other lines say is overruled: the last one counts."""
     if machine.pi is Pi.NONE:
         return []
     wanted: list[str] = []
@@ -37,14 +37,14 @@ PWM = frozenset([12, 13, 18, 19])
 
 
 def _on_spi(strip: StripSettings) -> bool:
-    """Tell whether a strip is on the Pi's own SPI0; others need overlays that somebody has to choose."""
+    """Return whether a strip is on the Pi's own SPI0; others need overlays that somebody has to choose."""
     if strip.driver == "ws281x":
         return strip.gpio == SPI_GPIO
     return strip.driver == "spi" and str(strip.device).startswith("/dev/spidev0.")
 
 
 def config_txt(text: str, more: Sequence[str]) -> str:
-    """Give config.txt with these lines in our block, at its end, where it applies to every model."""
+    """Return config.txt with these lines in our block, at its end, where it applies to every model."""
     if not more:
         return text
     ours = BLOCK.search(text)
@@ -58,7 +58,7 @@ def _with_line_break(text: str) -> str:
 
 
 def large(settings: Settings, machine: Machine) -> bool:
-    """Tell whether a strip needs larger transfers than the kernel takes unless it is told."""
+    """Return whether a strip needs larger transfers than the kernel takes unless it is told."""
     return machine.pi is not Pi.NONE and any(size > Machine().bufsiz for size in _sizes(settings))
 
 
@@ -71,7 +71,7 @@ def _sizes(settings: Settings) -> Iterator[int]:
 
 
 def cmdline_txt(text: str) -> str:
-    """Give the kernel's one line with transfers that are large enough."""
+    """Return the kernel's one line with transfers that are large enough."""
     sizes = [int(size) for size in PARAMETER.findall(text)]
     if sizes and sizes[-1] >= BUFSIZ:
         return text
@@ -80,12 +80,12 @@ def cmdline_txt(text: str) -> str:
 
 
 def original(text: str) -> str:
-    """Give config.txt without what we have put there."""
+    """Return config.txt without what we have put there."""
     return BLOCK.sub("", text)
 
 
 def restorable(text: str, backup: str) -> bool:
-    """Tell whether a boot file is its backup, but for what we have put there: then nothing else is lost."""
+    """Return whether a boot file is its backup, but for what we have put there: then nothing else is lost."""
     return text in (backup, cmdline_txt(backup)) or _with_line_break(original(text)) == _with_line_break(backup)
 
 

@@ -9,7 +9,7 @@ from apimon_node.errors import ApimonError, InstallError
 from apimon_node.install import places, releases
 from apimon_node.install.edge import Edge, do, look
 from apimon_node.install.host import SPI_DROP_INS, Host, Shipped, takes_spi
-from apimon_node.install.steps import Step, so
+from apimon_node.install.steps import Step, format_done
 from apimon_node.install.switch import Release, configurations, keep, switch
 
 
@@ -27,7 +27,7 @@ def do_all(steps: Iterable[Step], edge: Edge, talk: Talk) -> None:
     """Do what is not done yet, and tell it; what needs agreement only with that. Raises InstallError."""
     for step in steps:
         if step.done:
-            talk.say(so(step))
+            talk.say(format_done(step))
         elif step.diff and not talk.agree(f"{step.diff}\n{step.what}?"):
             talk.say(f"not done    {step.what}: nobody agreed (--yes does)")
         else:
@@ -36,7 +36,7 @@ def do_all(steps: Iterable[Step], edge: Edge, talk: Talk) -> None:
 
 
 def placed(host: Host, name: str, shipped: Shipped, roles: Iterable[str]) -> Release:
-    """Give a release with what it has in systemd's folder on this machine."""
+    """Return a release with what it has in systemd's folder on this machine."""
     there = any(places.unit(place) in host.files for place in SPI_DROP_INS)
     return Release(name, shipped.placed(spi=there or takes_spi(host, frozenset(roles))))
 
@@ -47,7 +47,7 @@ def read(host: Host, name: str, edge: Edge) -> Release:
 
 
 def take(host: Host, name: str, edge: Edge, talk: Talk) -> None:
-    """Let a release that was just built take over, and keep one to go back to. Raises InstallError or ConfigError."""
+    """Switch to a release that was just built, and keep one to go back to. Raises InstallError or ConfigError."""
     held, before = False, _before(host, name)
     try:
         change_over(host, name, edge, talk)

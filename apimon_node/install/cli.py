@@ -80,7 +80,7 @@ def _talk(*, yes: bool = False) -> "Talk":
 
 
 def say(line: str) -> None:
-    """Tell something. A terminal that is gone does not stop an upgrade."""
+    """Print a line. A terminal that is gone does not stop an upgrade."""
     with suppress(OSError):
         print(line, flush=True)
 

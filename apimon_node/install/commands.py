@@ -15,7 +15,7 @@ from apimon_node.install.change import Talk, change_over, do_all, placed, read, 
 from apimon_node.install.edge import Edge, look, used
 from apimon_node.install.host import POLLER, ROLES, SPI, WS281X, Host, Wanted, obstacle, remarks, roles
 from apimon_node.install.plan import kept, plan, release, removal, rest, started
-from apimon_node.install.steps import Step, so, told
+from apimon_node.install.steps import Step, format_done, format_pending
 from apimon_node.install.switch import keep, switch
 from apimon_node.install.template import first
 
@@ -38,7 +38,7 @@ def install(named: str | None, wanted: frozenset[str], edge: Edge, talk: Talk, *
         if _may_be_new(host, wish, edge, named):
             _build(host, wish.source, wish.roles, edge, talk)
         else:
-            talk.say(so(release(host, wish.source, wish.roles)))
+            talk.say(format_done(release(host, wish.source, wish.roles)))
         now = look(edge)
         steps = rest(now, wish._replace(shipped=releases.shipped(edge.root, now.current)))
         do_all(steps, edge, talk)
@@ -48,7 +48,7 @@ def install(named: str | None, wanted: frozenset[str], edge: Edge, talk: Talk, *
 
 
 def upgrade(named: str | None, edge: Edge, talk: Talk, *, dry_run: bool, rebuild: bool = False) -> None:
-    """Let a newer release run, if there is one, and keep the one before. Raises InstallError or ConfigError.
+    """Upgrade to a newer release, if there is one, and keep the one before. Raises InstallError or ConfigError.
 
     The configuration is for the new one to judge: it may have been written for it, and this one know nothing of it.
     """
@@ -68,7 +68,7 @@ def upgrade(named: str | None, edge: Edge, talk: Talk, *, dry_run: bool, rebuild
 
 
 def rollback(edge: Edge, talk: Talk, *, dry_run: bool) -> None:
-    """Let the release before run again; what ran until now is the one before then. Raises InstallError."""
+    """Roll back to the release before; what ran until now is the one before then. Raises InstallError."""
     with _alone(edge, dry_run=dry_run):
         host = _installed(look(edge))
         if not host.previous:
@@ -133,7 +133,7 @@ def _lock(number: int) -> None:
 
 
 def _wish(host: Host, origin: str, wanted: frozenset[str]) -> Wanted:
-    """Say what is wanted. Raises ConfigError where the configuration that is there is wrong."""
+    """Return what is wanted. Raises ConfigError where the configuration that is there is wrong."""
     shipped = source.shipped()
     there = places.CONFIG in host.files
     text = host.files[places.CONFIG] if there else first(shipped.config, wanted, host.machine.pi, host.name)
@@ -143,7 +143,7 @@ def _wish(host: Host, origin: str, wanted: frozenset[str]) -> Wanted:
 
 
 def _origin() -> str:
-    """Give where this very program comes from; a release knows it better than pip does."""
+    """Return where this very program comes from; a release knows it better than pip does."""
     itself = Path(sys.prefix)
     return releases.read(itself).source if (itself / releases.RECORD).exists() else source.own()
 
@@ -160,16 +160,16 @@ def _may(host: Host, *, building: bool) -> None:
 
 
 def _show(steps: Iterable[Step], host: Host, talk: Talk, *, building: bool) -> None:
-    """Tell what would be done, and what would keep that from being done."""
+    """Print what would be done, and what would prevent it."""
     for step in steps:
-        for line in [so(step)] if step.done else told(step):
+        for line in [format_done(step)] if step.done else format_pending(step):
             talk.say(line)
     if problem := obstacle(host, " ".join(sys.argv[:2]), building=building):
         talk.say(f"note        {problem}")
 
 
 def _may_be_new(host: Host, wish: Wanted, edge: Edge, named: str | None) -> bool:
-    """Tell whether a release has to be built to know: not where the current one itself runs this, for the same."""
+    """Return whether a release has to be built to know: not where the current one itself runs this, for the same."""
     if not host.current or named or not releases.held(edge.root, host.current):
         return True
     itself = Path(sys.prefix) == edge.at(places.release(host.current))
@@ -187,7 +187,7 @@ def _build(host: Host, origin: str, wanted: frozenset[str], edge: Edge, talk: Ta
 
 
 def _next(before: Host, host: Host, wish: Wanted) -> Iterator[str]:
-    """Say what remains to be done by hand."""
+    """Yield what remains to be done by hand."""
     boot = (host.machine.boot.file, places.cmdline_of(host.machine.boot.file))
     if any(before.files.get(path) != host.files.get(path) for path in boot):
         yield "sudo reboot: the boot settings have changed"

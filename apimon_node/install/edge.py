@@ -33,7 +33,7 @@ class Edge(NamedTuple):
     stay: float = STAY
 
     def at(self, path: str) -> Path:
-        """Give the real place of a path."""
+        """Return the real place of a path."""
         return self.root / path.lstrip("/")
 
 
@@ -65,7 +65,7 @@ def look(edge: Edge) -> Host:
 
 
 def _target(edge: Edge, path: str) -> str:
-    """Give where a link leads, as a path below the root."""
+    """Return where a link leads, as a path below the root."""
     with suppress(OSError):
         return os.path.normpath(Path(path).parent / edge.at(path).readlink())
     return ""
@@ -88,7 +88,7 @@ def _read(path: Path) -> str:
 
 
 def _existing(path: Path) -> Path:
-    """Give the nearest folder above that exists."""
+    """Return the nearest folder above that exists."""
     return next(folder for folder in (path, *path.parents) if folder.is_dir())
 
 
@@ -177,7 +177,7 @@ def _copy(paths: list[Path], folder: Path) -> None:
 
 
 def _link(path: Path, target: str, name: str) -> None:
-    """Let a link lead elsewhere in one step: at no moment it is missing. Within our own folder it is a relative one."""
+    """Replace a link atomically: at no moment is it missing. Within our own folder it is a relative one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if target.startswith(f"{places.HOME}/") and name.startswith(f"{places.HOME}/"):
         target = target.removeprefix(f"{places.HOME}/")

@@ -67,7 +67,7 @@ class Shipped(NamedTuple):
     spi: str = ""
 
     def placed(self, *, spi: bool) -> dict[str, str]:
-        """Give what belongs into systemd's folder, by its place there. A unit that names a missing group fails."""
+        """Return what belongs into systemd's folder, by its place there. A unit that names a missing group fails."""
         return {**self.units, **(dict.fromkeys(SPI_DROP_INS, self.spi) if spi else {})}
 
 
@@ -82,7 +82,7 @@ class Wanted(NamedTuple):
 
 
 def roles(named: frozenset[str], present: frozenset[str], pi: Pi) -> frozenset[str]:
-    """Give what to install: what is named beside what is there; a node, where nothing is. A driver is a node's."""
+    """Return what to install: what is named beside what is there; a node, where nothing is. A driver is a node's."""
     wanted = named | present or frozenset([NODE])
     if wanted & {SPI, WS281X}:
         wanted |= {NODE}
@@ -92,12 +92,12 @@ def roles(named: frozenset[str], present: frozenset[str], pi: Pi) -> frozenset[s
 
 
 def extras(wanted: frozenset[str]) -> tuple[str, ...]:
-    """Give the extras that these roles need."""
+    """Return the extras that these roles need."""
     return tuple(extra for role, extra in EXTRAS.items() if role in wanted)
 
 
 def obstacle(host: Host, program: str, *, building: bool) -> str:
-    """Say in a line what keeps the machine from being changed, and what to do about it; nothing where nothing does."""
+    """Return in a line what prevents changes of the machine, and what to do about it; nothing where nothing does."""
     if not host.root:
         return f"this needs root: sudo {program}"
     if not host.writable:
@@ -112,7 +112,7 @@ def obstacle(host: Host, program: str, *, building: bool) -> str:
 
 
 def remarks(host: Host, wanted: frozenset[str]) -> list[str]:
-    """Say what these roles may miss on this machine, a line each."""
+    """Return what these roles may miss on this machine, a line each."""
     found = []
     if WS281X in wanted and host.machine.pi is Pi.FIVE:
         found.append("rpi_ws281x does not support a Pi 5: use the driver spi, on GPIO 10")
@@ -128,7 +128,7 @@ def remarks(host: Host, wanted: frozenset[str]) -> list[str]:
 
 
 def takes_spi(host: Host, wanted: frozenset[str]) -> bool:
-    """Tell whether the node shall have the group spi."""
+    """Return whether the node shall have the group spi."""
     return SPI in wanted and SPI in host.groups
 
 

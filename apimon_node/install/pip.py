@@ -37,7 +37,7 @@ REASONS = (
 
 
 def is_local(source: str) -> bool:
-    """Tell whether a source is a path."""
+    """Return whether a source is a path."""
     return "://" not in source and not NAMED.fullmatch(source) and not source.startswith("git+")
 
 
@@ -51,7 +51,7 @@ def requirement(source: str, extras: Sequence[str] = ()) -> str:
 
 
 def reason(output: str) -> str:
-    """Say in one line why pip has failed: in our words where we know, else in its last ones."""
+    """Return in one line why pip has failed: in our words where we know, else in its last ones."""
     for words, text in REASONS:
         if words in output:
             return text

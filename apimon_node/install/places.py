@@ -27,15 +27,15 @@ BACKUP = ".before-apimon"
 
 
 def release(name: str) -> str:
-    """Give the folder of a release."""
+    """Return the folder of a release."""
     return f"{RELEASES}/{name}"
 
 
 def unit(name: str) -> str:
-    """Give the file of a unit."""
+    """Return the file of a unit."""
     return f"{UNITS}/{name}"
 
 
 def cmdline_of(config_txt: str) -> str:
-    """Give the file with the kernel's parameters, which lies beside config.txt."""
+    """Return the file with the kernel's parameters, which lies beside config.txt."""
     return config_txt.replace("config.txt", "cmdline.txt")

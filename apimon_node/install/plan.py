@@ -17,7 +17,7 @@ UNDONE = "apimon-node uninstall"
 
 
 def plan(host: Host, wanted: Wanted) -> list[Step]:
-    """Give all steps, in their order. Nothing is started before everything is there."""
+    """Return all steps, in their order. Nothing is started before everything is there."""
     return [
         release(host, wanted.source, wanted.roles),
         *rest(host, wanted),
@@ -25,7 +25,7 @@ def plan(host: Host, wanted: Wanted) -> list[Step]:
 
 
 def rest(host: Host, wanted: Wanted) -> list[Step]:
-    """Give the steps beside the release."""
+    """Return the steps beside the release."""
     return [
         *configuration(host, wanted),
         *units(host, wanted.shipped.placed(spi=takes_spi(host, wanted.roles))),
@@ -131,7 +131,7 @@ def services(host: Host, wanted: Wanted) -> Iterator[Step]:
 
 
 def started(steps: Iterable[Step]) -> list[Step]:
-    """Give the step that sees whether what these steps start stays so."""
+    """Return the step that sees whether what these steps start stays so."""
     names = tuple(
         step.action.args[-1]
         for step in steps
@@ -151,7 +151,7 @@ def _roles(wanted: Wanted) -> Iterator[tuple[str, str]]:
 
 
 def serves_strips(settings: Settings) -> bool:
-    """Tell whether the configuration counts on our strip service."""
+    """Return whether the configuration counts on our strip service."""
     ours = str(settings.ws281x.socket) == places.STRIP_SOCKET
     return ours and any(strip.driver == WS281X for strip in settings.strips)
 
@@ -160,7 +160,7 @@ def serves_strips(settings: Settings) -> bool:
 
 
 def removal(host: Host, *, purge: bool) -> list[Step]:
-    """Give the steps that take the program away; those that are done are those of which nothing is there."""
+    """Return the steps that take the program away; those that are done are those of which nothing is there."""
     return [
         *_units_away(host),
         *_boot_back(host),
@@ -187,7 +187,7 @@ def _units_away(host: Host) -> Iterator[Step]:
 
 
 def our_unit(path: str) -> str:
-    """Give the place of a unit of ours in systemd's folder, by its file; nothing for files of others."""
+    """Return the place of a unit of ours in systemd's folder, by its file; nothing for files of others."""
     name = path.removeprefix(f"{places.UNITS}/")
     ours = name.startswith(OURS) and not name.endswith(places.BACKUP) and ("/" not in name or name in SPI_DROP_INS)
     return name if ours and name != path else ""
@@ -223,7 +223,7 @@ def _purge(host: Host, *, purge: bool) -> Iterator[Step]:
 
 
 def kept(host: Host, *, purge: bool) -> list[str]:
-    """Say what stays behind, and how to remove that."""
+    """Return what stays behind, and how to remove that."""
     found = [
         f"{path} has been changed since: compare it with {backup}, and remove the lines of apimon-node"
         for path, backup in _backups(host)

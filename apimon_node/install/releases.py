@@ -90,7 +90,7 @@ def _make(root: Path, name: str, wheel: Path, made: About, python: Path) -> str:
 
 
 def _runs(root: Path, name: str) -> bool:
-    """Tell whether a release is of the Python that runs this; an upgrade of the whole system brings another one."""
+    """Return whether a release is of the Python that runs this; an upgrade of the whole system brings another one."""
     return (_at(root, name) / "lib" / "python{}.{}".format(*sys.version_info)).is_dir()
 
 
@@ -100,7 +100,7 @@ def _same(one: About, other: About) -> bool:
 
 @contextmanager
 def _stage(root: Path) -> Iterator[Path]:
-    """Give a folder for what is needed meanwhile; /tmp may be a small piece of memory."""
+    """Return a folder for what is needed meanwhile; /tmp may be a small piece of memory."""
     home = root / places.RELEASES.lstrip("/")
     home.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="stage-", dir=home.parent) as stage:
@@ -108,7 +108,7 @@ def _stage(root: Path) -> Iterator[Path]:
 
 
 def _with_pip(stage: Path) -> Path:
-    """Give a Python that has pip: ours, or one that is made for the purpose. Releases have none."""
+    """Return a Python that has pip: ours, or one that is made for the purpose. Releases have none."""
     if find_spec("pip") is not None:
         return Path(sys.executable)
     _venv(stage / "pip", stage)
@@ -162,7 +162,7 @@ def _digest(path: Path) -> str:
 
 
 def _free(root: Path, version: str) -> str:
-    """Give the next name for a version."""
+    """Return the next name for a version."""
     taken = [re.fullmatch(rf"{re.escape(version)}-(\d+)", name) for name in names(root)]
     return f"{version}-{max((int(found[1]) for found in taken if found), default=0) + 1}"
 
@@ -180,7 +180,7 @@ def shipped(root: Path, name: str) -> Shipped:
 
 
 def check(root: Path, name: str, configs: Collection[str]) -> None:
-    """Let a release say whether it takes the configurations. Raises ConfigError with what it says."""
+    """Run a release's own check of the configurations. Raises ConfigError with its output."""
     program = _at(root, name) / "bin/apimon-node"
     for config in configs:
         command = [str(program), "check", "--config", str(root / config.lstrip("/"))]
@@ -197,7 +197,7 @@ def check(root: Path, name: str, configs: Collection[str]) -> None:
 
 
 def held(root: Path, name: str) -> bool:
-    """Tell whether a release is known to hold."""
+    """Return whether a release is known to hold."""
     return (_at(root, name) / HELD).exists()
 
 

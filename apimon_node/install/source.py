@@ -18,7 +18,7 @@ SUFFIXES = frozenset([".service", ".socket", ".target", ".timer", ".path", ".sli
 
 
 def named(source: str) -> str:
-    """Give what somebody has named as pip takes it, wherever they stand. Raises InstallError."""
+    """Return what somebody has named as pip takes it, wherever they stand. Raises InstallError."""
     if not pip.is_local(source):
         return _without_secret(source)
     path = Path(source).expanduser().absolute()
@@ -41,7 +41,7 @@ OPEN = "what stands before the @ of this URL would lie open in /opt and in logs"
 
 
 def own() -> str:
-    """Give where this program itself was installed from (PEP 610)."""
+    """Return where this program itself was installed from (PEP 610)."""
     try:
         text = Distribution.from_name(pip.PACKAGE).read_text("direct_url.json")
     except PackageNotFoundError:
@@ -60,7 +60,7 @@ def from_record(text: str) -> str:
 
 
 def existing(source: str) -> str:
-    """Give a source whose files are there. Raises InstallError."""
+    """Return a source whose files are there. Raises InstallError."""
     parts = urlsplit(source)
     if parts.scheme == "file" and not Path(unquote(parts.path)).exists():
         raise InstallError(f"{unquote(parts.path)}, where this program came from, is gone: name another source")

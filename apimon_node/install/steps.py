@@ -33,7 +33,7 @@ class Restore(NamedTuple):
 
 
 class Link(NamedTuple):
-    """Let a link lead to a target, from one moment to the next."""
+    """Replace a link atomically."""
 
     path: str
     target: str
@@ -78,12 +78,12 @@ class Step(NamedTuple):
     diff: str = ""
 
 
-def told(step: Step) -> list[str]:
-    """Tell a step that is not done yet, in full."""
+def format_pending(step: Step) -> list[str]:
+    """Return a pending step in full, as lines."""
     lines = [f"would       {step.what}", f"              why:  {step.why}", f"              undo: {step.undo}"]
     return lines + [f"              {line}" for line in step.diff.splitlines()]
 
 
-def so(step: Step) -> str:
-    """Tell that there is nothing to do."""
+def format_done(step: Step) -> str:
+    """Return the line of a step that is done already."""
     return f"already so  {step.what}"

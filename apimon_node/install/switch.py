@@ -23,7 +23,7 @@ class Release(NamedTuple):
 
 
 def switch(host: Host, target: Release, previous: str = "", before: Mapping[str, str] = NOTHING) -> list[Step]:
-    """Give the steps after which `target` runs instead of what runs now, and `previous` is the one to go back to.
+    """Return the steps after which `target` runs instead of what runs now, and `previous` is the one to go back to.
 
     A unit that was active has to be so afterwards; one that was trying in vain is started anew, and may go on trying.
     `before` are the units of the release that ran: others' changes are told from ours by them. Whoever goes back and is
@@ -58,7 +58,7 @@ def _previous(host: Host, previous: str) -> Iterator[Step]:
 
 
 def keep(host: Host, name: str) -> list[Step]:
-    """Give the step that keeps the configuration as a release takes it."""
+    """Return the step that keeps the configuration as a release takes it."""
     if not name:
         return []
     folder = f"{places.release(name)}/config"

@@ -33,7 +33,7 @@ def systemctl(*args: str) -> str:
 
 
 def states() -> tuple[dict[str, str], bool]:
-    """Give the states of the units of ours that systemd has loaded, and whether one is not as its file is by now.
+    """Return the states of the units of ours that systemd has loaded, and whether one is not as its file is by now.
 
     There are none where there is no systemd.
     """
@@ -49,7 +49,7 @@ def states() -> tuple[dict[str, str], bool]:
 
 
 def show(units: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Give the properties of units, by name."""
+    """Return the properties of units, by name."""
     blocks = systemctl("show", PROPERTIES, *units).strip().split("\n\n")
     read = (dict(line.partition("=")[::2] for line in block.splitlines()) for block in blocks if block)
     return {values["Id"]: values for values in read}

@@ -11,7 +11,7 @@ WS281X_PIN = "18"
 
 
 def first(config: str, wanted: frozenset[str], pi: Pi, name: str) -> str:
-    """Give the configuration of this machine. Two of the same id would throw each other off the broker."""
+    """Return the configuration of this machine. Two of the same id would throw each other off the broker."""
     if named := as_id(name):
         config = _set(_set(config, "node", "id", named), "poller", "id", named)
     return _with_driver(config, wanted, pi) if NODE in wanted else config
@@ -33,7 +33,7 @@ def _with_driver(config: str, wanted: frozenset[str], pi: Pi) -> str:
 
 
 def _set(text: str, section: str, key: str, value: str) -> str:
-    """Give the first key of this name in a section another value; its comment stays in its column."""
+    """Return the first key of this name in a section another value; its comment stays in its column."""
     head, mark, body = text.partition(f"\n{section}:\n")
     old = re.compile(rf"^( +(?:- )?{key}: )(\S+ *)", re.MULTILINE)
     return head + mark + old.sub(lambda found: found[1] + f"{value} ".ljust(len(found[2])), body, count=1)

@@ -116,7 +116,7 @@ def files(settings: Settings) -> list[str]:
 
 
 def check_strips(settings: Settings, machine: Machine) -> list[Finding]:
-    """Give at least one finding for each strip."""
+    """Return at least one finding for each strip."""
     found: list[Finding] = []
     for strip in settings.strips:
         findings = CHECKS[strip.driver](strip, settings, machine)
@@ -125,7 +125,7 @@ def check_strips(settings: Settings, machine: Machine) -> list[Finding]:
 
 
 def library_transfer_size(pixels: int) -> int:
-    """Give the bytes that rpi_ws281x sends at once on GPIO 10: always four colours (PCM_BYTE_COUNT in ws2811.c)."""
+    """Return the bytes that rpi_ws281x sends at once on GPIO 10: always four colours (PCM_BYTE_COUNT in ws2811.c)."""
     return (12 * pixels + 16) // 8 * 8 + 8
 
 
@@ -238,7 +238,7 @@ def _device(name: str, machine: Machine, *, rights: bool = True) -> Iterator[Fin
 
 
 def _into(group: str, machine: Machine) -> str:
-    """Say how our user comes into a group."""
+    """Return how our user comes into a group."""
     if not machine.dynamic:
         return f"sudo usermod -aG {group} {machine.user}, then log in anew, or restart the service"
     if group == SPI_GROUP:
@@ -251,7 +251,7 @@ SPI_GROUP = "spi"
 
 
 def _switch_on(name: str, machine: Machine) -> str:
-    """Say how a device file comes to be."""
+    """Return how a device file comes to be."""
     if machine.pi is Pi.NONE:
         return "this is no Raspberry Pi, or a container that hides it: use the driver terminal here"
     if name == GPIOMEM:

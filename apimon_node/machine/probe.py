@@ -131,12 +131,12 @@ def _devices(names: Iterable[str], root: Path) -> dict[str, Device]:
 
 
 def _modules(root: Path) -> set[str]:
-    """Give those of the loaded modules of the kernel that matter."""
+    """Return those of the loaded modules of the kernel that matter."""
     return {line.partition(" ")[0] for line in _text(root / "proc/modules").splitlines()} & {AUDIO, I2S}
 
 
 def _listening(root: Path) -> set[str]:
-    """Give the paths of sockets that somebody listens on."""
+    """Return the paths of sockets that somebody listens on."""
     rows = (line.split(maxsplit=SOCKET_COLUMNS - 1) for line in _text(root / "proc/net/unix").splitlines()[1:])
     return {row[-1] for row in rows if len(row) == SOCKET_COLUMNS and int(row[3], 16) & LISTENS}
 

@@ -84,7 +84,7 @@ class Connection:
 
     @property
     def up(self) -> bool:
-        """Tell whether it is connected and subscribed."""
+        """Return whether it is connected and subscribed."""
         return self.up_since is not None
 
     @property
@@ -93,7 +93,7 @@ class Connection:
         return len(self._sent)
 
     def dial(self, password: Callable[[], str | None]) -> str | None:
-        """Look up the name, connect, and send CONNECT. It blocks; answers why it failed, or None."""
+        """Look up the name, connect, and send CONNECT. It blocks; return why it failed, or None."""
         options = {} if self._protocol is Protocol.V311 else {"clean_start": True, "properties": _session_properties()}
         try:
             if self._settings.username is not None:
@@ -109,11 +109,11 @@ class Connection:
         self._greeting_ends = self._spoke + GREETING_TIMEOUT
 
     def socket(self) -> Stream | None:
-        """Give the socket to wait for, or none once it is closed."""
+        """Return the socket to wait for, or none once it is closed."""
         return self._client.stream if self._client.socket() else None
 
     def wants_write(self) -> bool:
-        """Tell whether bytes wait for the socket to take them."""
+        """Return whether bytes wait for the socket to take them."""
         return self._client.want_write()
 
     def deadline(self) -> float:
@@ -182,7 +182,7 @@ class Connection:
 
     @property
     def _pending(self) -> bool:
-        """Tell whether there is something to read of which select() knows nothing: TLS and websockets keep bytes."""
+        """Return whether there is something to read of which select() knows nothing: TLS and websockets keep bytes."""
         sock = self.socket()
         return sock is not None and sock.pending() > 0
 
@@ -276,7 +276,7 @@ def _client(settings: MqttSettings, protocol: Protocol, client_id: str, will: Pu
 
 
 def _session_properties() -> Properties:
-    """Let the session outlive its connection as long as the will is delayed: a will is due when its session ends."""
+    """Return CONNECT properties: the session lasts as long as the will's delay, since its end triggers the will."""
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     properties.SessionExpiryInterval = WILL_DELAY
     properties.MaximumPacketSize = MAX_PACKET

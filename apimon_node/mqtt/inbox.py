@@ -15,7 +15,7 @@ TOPICS = 4000
 """Topics whose messages wait: anybody can invent pollers."""
 
 
-class Letter(NamedTuple):
+class Envelope(NamedTuple):
     """A message, and when it came (monotonic seconds)."""
 
     message: Message
@@ -26,21 +26,21 @@ class Inbox:
     """Collects messages by their topic, the oldest first, until they are drained."""
 
     def __init__(self) -> None:
-        self._letters: dict[str, deque[Letter]] = {}
+        self._letters: dict[str, deque[Envelope]] = {}
 
     def put(self, message: Message, at: float) -> None:
         """Keep a message, if there is room for its topic."""
         if message.topic in self._letters or len(self._letters) < TOPICS:
-            self._letters.setdefault(message.topic, deque(maxlen=MESSAGES)).append(Letter(message, at))
+            self._letters.setdefault(message.topic, deque(maxlen=MESSAGES)).append(Envelope(message, at))
 
-    def drain(self) -> dict[str, deque[Letter]]:
+    def drain(self) -> dict[str, deque[Envelope]]:
         """Take what has collected."""
         letters, self._letters = self._letters, {}
         return letters
 
 
-def take_newest(letters: deque[Letter], take: Callable[[bytes, Instant], None], now: Instant) -> PayloadError | None:
-    """Let the newest message be taken that can be, as of when it came; give what is wrong with a newer one."""
+def take_newest(letters: deque[Envelope], take: Callable[[bytes, Instant], None], now: Instant) -> PayloadError | None:
+    """Take the newest valid message, as of its arrival. Return the error of a newer one, if any."""
     refused = None
     for message, at in reversed(letters):
         try:

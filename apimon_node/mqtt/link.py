@@ -41,7 +41,7 @@ class Waitable(Interface):
     """Something that select() can wait for."""
 
     def fileno(self) -> int:
-        """Give its file descriptor."""
+        """Return its file descriptor."""
         ...
 
 
@@ -89,7 +89,7 @@ class Link:
 
     @property
     def up(self) -> bool:
-        """Tell whether messages go out."""
+        """Return whether messages go out."""
         return self._connection is not None and self._connection.up
 
     def publish(self, message: Publish) -> None:
@@ -112,7 +112,7 @@ class Link:
 
     @property
     def unsent(self) -> bool:
-        """Tell whether a message waits, or for its confirmation."""
+        """Return whether a message waits, or for its confirmation."""
         return bool(self._queue) or (self._connection is not None and self._connection.in_flight > 0)
 
     def _leave(self) -> None:
@@ -176,7 +176,7 @@ class Link:
         return [*events, self._down(self._why(connection))]
 
     def _why(self, connection: Connection) -> str:
-        """Give the reason for a loss; think of another one where it was none, again and again."""
+        """Return the reason for a loss; think of another one where it was none, again and again."""
         assert connection.lost is not None
         if connection.up_since is not None:
             soon = time.monotonic() - connection.up_since < SOON
@@ -195,7 +195,7 @@ class Link:
             self._connection.publish(message)
 
     def _select(self, until: float, others: Sequence[Waitable]) -> tuple[bool, bool]:
-        """Sleep; tell whether the broker's socket is readable and writable."""
+        """Sleep; return whether the broker's socket is readable and writable."""
         sock = self._connection.socket() if self._connection else None
         reads = [self._background, *others, *([sock] if sock else [])]
         writes = [sock] if sock and self._connection and self._connection.wants_write() else []
@@ -210,7 +210,7 @@ class Link:
 
 
 def _first(protocol: Protocol) -> Protocol:
-    """Give the version of MQTT to begin with."""
+    """Return the version of MQTT to begin with."""
     return Protocol.V5 if protocol is Protocol.AUTO else protocol
 
 

@@ -11,7 +11,7 @@ class Outbox:
         self._pending: list[Publish] = []
 
     def state(self, topic: str, payload: bytes) -> bool:
-        """Say how something is: retained, and only if it is news. Tell whether it is."""
+        """Queue a retained message unless the topic already has this payload. Return True if queued."""
         if self._state.get(topic) == payload:
             return False
         self._state[topic] = payload
@@ -19,11 +19,11 @@ class Outbox:
         return True
 
     def add(self, message: Publish) -> None:
-        """Say something whether it is news or not."""
+        """Queue a message, whether it is news or not."""
         self._pending.append(message)
 
     def once(self, topic: str, payload: bytes) -> None:
-        """Say something to whoever listens now: not retained."""
+        """Queue a message that is not retained."""
         self.add(Publish(topic, payload, retain=False))
 
     def forget(self) -> None:

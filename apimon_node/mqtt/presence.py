@@ -66,5 +66,5 @@ class Presence:
         return self._since + GRACE
 
     def settled(self, now: Instant) -> bool:
-        """Tell whether what has not come by now is missing."""
+        """Return whether what has not come by now is missing."""
         return now.monotonic >= self.settled_at

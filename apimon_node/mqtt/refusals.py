@@ -33,7 +33,7 @@ FOREIGN = frozenset([TLS_ALERT, HTTP])
 
 
 def refused(mqtt: MqttSettings, reason: str, client_id: str) -> str:
-    """Say why the broker does not take the connection, by paho's name of the reason."""
+    """Return why the broker does not take the connection, by paho's name of the reason."""
     if reason == NOT_AUTHORIZED and mqtt.username is None:
         return f"the broker at {mqtt.address} does not let us in without a user: set mqtt.username and its password"
     text = REASONS.get(reason, "refuses the connection: " + reason)
@@ -41,13 +41,13 @@ def refused(mqtt: MqttSettings, reason: str, client_id: str) -> str:
 
 
 def ended(mqtt: MqttSettings, reason: str, client_id: str) -> str:
-    """Say why the broker ended the connection, where it told."""
+    """Return why the broker ended the connection, where it told."""
     text = REASONS.get(reason, "ended the connection: " + reason)
     return f"the broker at {mqtt.address} {text.format(id=client_id)}"
 
 
 def unanswered(mqtt: MqttSettings, first: bytes) -> str:
-    """Say what may be wrong where a connection ends before the broker has let us in; `first` is its first byte."""
+    """Return what may be wrong where a connection ends before the broker has let us in; `first` is its first byte."""
     if first == TLS_ALERT:
         return f"{mqtt.address} speaks TLS: set mqtt.tls, or another mqtt.port"
     if first == HTTP:
@@ -63,7 +63,7 @@ def unanswered(mqtt: MqttSettings, first: bytes) -> str:
 
 
 def lost_again(mqtt: MqttSettings, client_id: str) -> str:
-    """Say what may be wrong where connections end soon and the broker does not say why, as with MQTT 3.1.1."""
+    """Return what may be wrong where connections end soon and the broker does not say why, as with MQTT 3.1.1."""
     mend = f"check whether another client uses the id {client_id}, or a message is too large, and what its log says"
     return f"the connection to the broker at {mqtt.address} is lost again and again soon after it came about: {mend}"
 
@@ -72,17 +72,17 @@ def lost_again(mqtt: MqttSettings, client_id: str) -> str:
 
 
 def denied(who: str, what: str, topic: str) -> str:
-    """Say that the broker does not let `who` (this node, this poller, us) read or write a topic."""
+    """Return the text for a topic that the broker does not let `who` (this node, this poller, us) read or write."""
     return f"the broker refuses to let {who} {what} {topic}: check its access list"
 
 
 def not_taken(topic: str, reason: str) -> str:
-    """Say why the broker has not taken a message, where that is not for its access list; else nothing."""
+    """Return why the broker has not taken a message, where that is not for its access list; else nothing."""
     return "" if reason == NOT_AUTHORIZED else f"the broker does not take {topic}: {reason}"
 
 
 def too_large(topic: str, size: int) -> str:
-    """Say that a message is not even sent."""
+    """Return the text for a message that is not sent, since the broker would not take it."""
     return f"{topic} is larger than the broker takes ({size} bytes)"
 
 
@@ -90,7 +90,7 @@ def too_large(topic: str, size: int) -> str:
 
 
 def unreachable(mqtt: MqttSettings, err: OSError | ValueError) -> str:
-    """Say why there is no connection. ValueError: a host name that can not be one."""
+    """Return why there is no connection. ValueError: a host name that can not be one."""
     if mqtt.socket is not None:
         for kind, text in UNIX.items():
             if isinstance(err, kind):
@@ -107,7 +107,7 @@ UNIX: Mapping[type[OSError], str] = {
 
 
 def mute(mqtt: MqttSettings, seconds: float) -> str:
-    """Say that somebody took the connection, and does not go on."""
+    """Return the text for a peer that accepts the connection, and then does not answer."""
     ports = "for TLS (8883 as a rule)" if mqtt.tls is not None else "for websockets"
     return (
         f"{mqtt.address} took the connection, and said nothing within {seconds:g} s: check that its port is one {ports}"
@@ -115,7 +115,7 @@ def mute(mqtt: MqttSettings, seconds: float) -> str:
 
 
 def websocket(mqtt: MqttSettings, status: int, first: bytes = b"") -> str:
-    """Say why there is no websocket; `status` is HTTP's, or 0 where that was not the answer, but began with `first`."""
+    """Return why there is no websocket; `status` is HTTP's, or 0 for another answer, which began with `first`."""
     if first == TLS_ALERT:
         return unanswered(mqtt, first)
     if not status:
@@ -130,12 +130,12 @@ def websocket(mqtt: MqttSettings, status: int, first: bytes = b"") -> str:
 
 
 def file(key: str, path: object, reason: str) -> str:
-    """Say what is wrong with a file for TLS."""
+    """Return what is wrong with a file for TLS."""
     return f"mqtt.tls.{key} {path}: {reason}"
 
 
 def no_pem(key: str) -> str:
-    """Say that a file does not hold what it should."""
+    """Return the error for a file with the wrong content."""
     what = "private key" if key == "key_file" else "certificate"
     return f"there is no {what} in it (PEM, which begins with -----BEGIN)"
 
@@ -150,7 +150,7 @@ UNKNOWN_CA = frozenset([2, 18, 19, 20, 21])
 
 
 def certificate(mqtt: MqttSettings, code: int, message: str, now: float) -> str:
-    """Say why the broker's certificate does not count; `now` is the wall clock's (seconds since 1970)."""
+    """Return why the broker's certificate does not count; `now` is the wall clock's (seconds since 1970)."""
     tls = mqtt.tls or TlsSettings()
     broker = f"the certificate of the broker at {mqtt.address}"
     today = wire.format_time(int(now))[
@@ -183,7 +183,7 @@ NO_TLS = frozenset(["WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNEXPECTED_EOF_WHIL
 
 
 def tls(mqtt: MqttSettings, reason: str) -> str:
-    """Say why TLS does not come about, or ends, by OpenSSL's name of the reason."""
+    """Return why TLS does not come about, or ends, by OpenSSL's name of the reason."""
     _, alert, word = reason.partition("ALERT_")
     tls = mqtt.tls or TlsSettings()
     if reason in WANTED and tls.cert_file is None:

@@ -59,7 +59,7 @@ class Requests:
             self._outbox.once(self._own.response(what), self._answer(what, message.payload, now))
 
     def _answer(self, what: str, payload: bytes, now: Instant) -> bytes:
-        """Do what is asked for; give the payload of the response."""
+        """Do what is asked for; return the payload of the response."""
         response: dict[str, object] = {"status": "ok"}
         try:
             request = _read(payload)
@@ -70,7 +70,7 @@ class Requests:
         return wire.dump(response)
 
     def _do(self, what: str, request: Mapping[str, object], now: Instant) -> dict[str, object]:
-        """Do what is asked for; give what the answer says beside that."""
+        """Do what is asked for; return what the answer says beside that."""
         if what == LOG_LEVEL:
             return {"was": self._set_log_level(request.get("level"))}
         if what not in self._actions:
@@ -79,7 +79,7 @@ class Requests:
         return {}
 
     def _set_log_level(self, wanted: object) -> LogLevel:
-        """Take another log level; give the one before."""
+        """Take another log level; return the one before."""
         try:
             was, self.log_level = self.log_level, LogLevel(str(wanted))
         except ValueError:
@@ -88,7 +88,7 @@ class Requests:
 
 
 def why_ignored(message: Message, what: str, mqtt: MqttSettings) -> str | None:
-    """Say why a request is passed over, or None. A retained one would come again at every connection."""
+    """Return why a request is passed over, or None. A retained one would come again at every connection."""
     if not WHAT.fullmatch(what):
         return f"ignored the request {wire.describe(what)}: that is no id"
     if message.retained:
@@ -97,7 +97,7 @@ def why_ignored(message: Message, what: str, mqtt: MqttSettings) -> str | None:
 
 
 def how_to_clear(topic: str, mqtt: MqttSettings) -> str:
-    """Give the command that removes what the broker has kept of a topic."""
+    """Return the command that removes what the broker has kept of a topic."""
     return f"mosquitto_pub {_options(mqtt)} -t {shlex.quote(topic)} -n -r"
 
 
@@ -122,7 +122,7 @@ def _read(payload: bytes) -> Mapping[str, object]:
 
 
 def _echo(request: Mapping[str, object]) -> dict[str, object]:
-    """Give of a request what the answer echoes."""
+    """Return of a request what the answer echoes."""
     transaction = request.get("transaction")
     if isinstance(transaction, bool | dict | list):
         raise wire.unexpected("transaction", "text or a number", transaction)

@@ -31,7 +31,7 @@ class Stream:
         """OpenSSL's name of what the broker said when it ended TLS."""
 
     def recv(self, size: int) -> bytes:
-        """Give what has come."""
+        """Return what has come."""
         try:
             data = self._stream.recv(size)
         except ssl.SSLError as err:
@@ -41,7 +41,7 @@ class Stream:
         return data
 
     def send(self, data: bytes) -> int:
-        """Take some of the data; answer how much."""
+        """Take some of the data; return how much."""
         try:
             return self._stream.send(data)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -56,11 +56,11 @@ class Stream:
         return below + (self._web.pending if self._web else 0)
 
     def fileno(self) -> int:
-        """Give its file descriptor."""
+        """Return its file descriptor."""
         return self._sock.fileno()
 
     def setblocking(self, flag: bool) -> None:  # noqa: FBT001 - as paho calls it
-        """Let it block or not."""
+        """Set blocking mode."""
         self._sock.setblocking(flag)
 
     def close(self) -> None:
@@ -114,13 +114,13 @@ def _tls(mqtt: MqttSettings, tls: TlsSettings, sock: socket.socket) -> ssl.SSLSo
 
 
 def _alert(err: OSError) -> str:
-    """Give OpenSSL's name of an alert, or nothing where it was none."""
+    """Return OpenSSL's name of an alert, or nothing where it was none."""
     reason = getattr(err, "reason", None) or ""
     return reason if "ALERT" in reason else ""
 
 
 def _last_words(sock: socket.socket, err: OSError) -> str:
-    """Give the alert that ended TLS, also where writing fails: with TLS 1.3 it comes when we think that all is well."""
+    """Return the alert that ended TLS, also where writing fails: with TLS 1.3 it comes after the handshake."""
     try:
         sock.recv(1)
     except OSError as last:
@@ -148,10 +148,10 @@ def _context(tls: TlsSettings) -> ssl.SSLContext:
 
 
 def _show(context: ssl.SSLContext, cert_file: Path, key_file: Path) -> None:
-    """Let the broker see a certificate of ours."""
+    """Load our certificate for the broker. Raises BrokerError."""
 
     def refuse() -> str:
-        """Say so, where OpenSSL would ask for a password on the terminal."""
+        """Raise BrokerError, where OpenSSL would ask for a password on the terminal."""
         raise BrokerError(refusals.file("key_file", key_file, refusals.ENCRYPTED))
 
     _must_be_readable("cert_file", cert_file)

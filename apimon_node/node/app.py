@@ -46,7 +46,7 @@ def run_node(settings: Settings) -> None:
 
 
 def _check_strips(settings: Settings) -> None:
-    """Say at the start what stands in the way of real strips: the drivers' own errors know less of it."""
+    """Log at the start what stands in the way of real strips: the drivers' own errors know less of it."""
     if any(strip.driver in HARDWARE for strip in settings.strips):
         from apimon_node.machine.checks import Level, check_strips, files  # noqa: PLC0415 - only on a machine with strips
         from apimon_node.machine.probe import look  # noqa: PLC0415 - as above

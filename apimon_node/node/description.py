@@ -7,7 +7,7 @@ from apimon_node.picture.wording import name
 
 
 def description(strip: StripSettings, settings: Settings) -> dict[str, object]:
-    """Give the message of a strip's configuration: how tickets become its pixels, and nothing of how it is wired."""
+    """Return the message of a strip's configuration: how tickets become its pixels, and nothing of how it is wired."""
     node = settings.node
     assert node is not None
     return {
@@ -35,5 +35,5 @@ def _look(look: Look) -> dict[str, object]:
 
 
 def _match(match: Match) -> dict[str, object]:
-    """Give what is asked for by the keys of config.yaml, ages in seconds; what asks for nothing is left out."""
+    """Return what is asked for by the keys of config.yaml, ages in seconds; what asks for nothing is left out."""
     return {key: value for key, value in match._asdict().items() if value not in ((), None)}

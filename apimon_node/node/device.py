@@ -13,7 +13,7 @@ from apimon_node.strip.screen import Screen
 
 
 def devices(strips: Sequence[StripSettings]) -> list[tuple[StripSettings, ...]]:
-    """Say which strips are written at once: all those of ws281x, which has one object for them, and others alone."""
+    """Return which strips are written at once: all those of ws281x, which has one object for them, and others alone."""
     together = tuple(strip for strip in strips if strip.driver == "ws281x")
     alone: list[tuple[StripSettings, ...]] = [(strip,) for strip in strips if strip not in together]
     return [*alone, together] if together else alone
@@ -75,7 +75,7 @@ class Device:
         self._rss = shown.rss
 
     def failed(self, error: StripError, now: Instant) -> Retry:
-        """Note that the driver failed; answer what is done about it."""
+        """Note that the driver failed; return what is done about it."""
         self._failures += 1
         self._last_error, self._failing, self._rss = str(error), True, None
         return self._screen.failed(error.failure, now.monotonic)
@@ -86,11 +86,11 @@ class Device:
         return self._screen.attempts
 
     def dark(self) -> bytes:
-        """Give the frame of strips that are off."""
+        """Return the frame of strips that are off."""
         return b"".join(display.dark() for display in self.displays)
 
     def report(self) -> dict[str, object]:
-        """Give the counters, the same for all its strips, for the status topic."""
+        """Return the counters, the same for all its strips, for the status topic."""
         return {
             "frames": self._frames,
             "skipped": self._screen.skipped,

@@ -28,7 +28,7 @@ class Diagnosis:
         self._look_at_refusals(now)
 
     def status(self, boards: Collection[str]) -> Status:
-        """Give what the status pixel of a strip with these boards tells."""
+        """Return what the status pixel of a strip with these boards tells."""
         if FaultName.STRIP in self._faults:
             return Status.ERROR
         # A refused payload is not among them: nothing is out of reach, and the tickets shown still hold.
@@ -40,7 +40,7 @@ class Diagnosis:
         return Status.CONNECTION if bad else Status.OK
 
     def state(self, now: Instant) -> str:
-        """Give the node's state in a word of the status topic."""
+        """Return the node's state in a word of the status topic."""
         if FaultName.STRIP in self._faults:
             return "error"
         if any(True for _ in self._faults):

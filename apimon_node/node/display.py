@@ -38,7 +38,7 @@ class Display:
         unmatched: int,
         light: LightState,
     ) -> bool:
-        """Set what should be seen from now on; tell whether that differs from before.
+        """Set what should be seen from now on; return whether that differs from before.
 
         What lies over all of it was asked for: it is as bright as the strip is configured, even where the light is off.
         """
@@ -53,7 +53,7 @@ class Display:
     def _lit(
         self, picture: Picture, status: Status, light: LightState, *, dimmed: bool
     ) -> tuple[tuple[Pixel, ...], Output]:
-        """Give the tickets and the status pixel in the light that there is."""
+        """Return the tickets and the status pixel in the light that there is."""
         strip, pixels = self.settings, len(picture.pixels)
         over, at = status_pixel(strip.status_pixel, status, light, heartbeat=strip.heartbeat, pixels=pixels)
         row = compose(picture, dimmed=dimmed, status=over, status_at=at)
@@ -62,7 +62,7 @@ class Display:
 
     @property
     def drawn(self) -> bool:
-        """Tell whether there is anything to be seen yet."""
+        """Return whether there is anything to be seen yet."""
         return bool(self._seen[0])
 
     @property
@@ -72,24 +72,24 @@ class Display:
 
     @property
     def animated(self) -> bool:
-        """Tell whether frames differ over time."""
+        """Return whether frames differ over time."""
         return self._painting.animated
 
     def frame(self, now: float) -> bytes:
-        """Give the frame at a moment (monotonic seconds), as it goes out on the wire."""
+        """Return the frame at a moment (monotonic seconds), as it goes out on the wire."""
         return self._painting.frame(now)
 
     def dark(self) -> bytes:
-        """Give the frame of a strip that is off."""
+        """Return the frame of a strip that is off."""
         return bytes(self.settings.pixels * self.settings.channels)
 
     @property
     def limited(self) -> bool:
-        """Tell whether the strip is dimmed to its limit of current."""
+        """Return whether the strip is dimmed to its limit of current."""
         return self._painting.limited
 
     def report(self) -> dict[str, object]:
-        """Give the strip's part of the status topic."""
+        """Return the strip's part of the status topic."""
         return {
             "driver": self.settings.driver,
             "pixels": self.settings.pixels,
@@ -99,7 +99,7 @@ class Display:
         }
 
     def content(self) -> dict[str, object] | None:
-        """Give the message of the strips topic: the tickets on the strip before anything is laid over them."""
+        """Return the message of the strips topic: the tickets on the strip before anything is laid over them."""
         if self.picture is None:
             return None
         return {
@@ -124,5 +124,5 @@ class Display:
         return self._image_at if news else math.inf
 
     def forget_image(self) -> None:
-        """Let the image be drawn again: somebody has not seen it."""
+        """Schedule the image again: the broker may have lost it."""
         self._imaged, self._image_at = (), -math.inf

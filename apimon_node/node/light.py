@@ -48,7 +48,7 @@ class Light:
         self._complaints = TokenBucket(SELDOM, BURST)
 
     def command(self, message: Message, now: float) -> bool:
-        """Take in a command; tell whether it is done. If not, a slider that ran ahead has to be called back."""
+        """Take in a command; return whether it is done. If not, a slider that ran ahead has to be called back."""
         if message.retained:
             clear = how_to_clear(message.topic, self._mqtt)
             self._complain(f"ignored the retained command on {message.topic}; clear it with: {clear}", now)
@@ -68,7 +68,7 @@ class Light:
         return True
 
     def hear(self, message: Message, now: float) -> bool:
-        """Take in what is said of our state; tell whether there is something to do about it."""
+        """Take in what is said of our state; return whether there is something to do about it."""
         if not self.known:
             return bool(message.payload) and self._restore(message, now)
         if message.retained:
@@ -87,7 +87,7 @@ class Light:
         self.known = True
 
     def tell(self, outbox: Outbox, now: float) -> None:
-        """Say what it is set to, and say it again where somebody has it wrong."""
+        """Queue the state where it is news, or where somebody else wrote to its topic."""
         if not self.known:
             return
         if now >= self._answer_at:

@@ -115,7 +115,7 @@ class Node:
         return Publish(self._own.availability, OFFLINE)
 
     def farewell(self) -> dict[str, bytes]:
-        """Say that it goes; answer the last frame of each device: dark."""
+        """Queue the farewell. Return the last frame of each device: dark."""
         self._outbox.state(self._own.availability, OFFLINE)
         return {name: device.dark() for name, device in self._devices.items()}
 
@@ -158,7 +158,7 @@ class Node:
     # Decisions out
 
     def frames(self, now: Instant) -> dict[str, bytes]:
-        """Give the frame that is due now for each device that needs one. Each must be told of: shown or failed."""
+        """Return the frame that is due now for each device that needs one. Each must be told of: shown or failed."""
         self._update(now)
         due = ((name, device.due(now)) for name, device in self._devices.items())
         return {name: frame for name, frame in due if frame is not None}
@@ -203,7 +203,7 @@ class Node:
         self._say_all()
 
     def _take(self, message: Message, now: Instant) -> bool:
-        """Take in a message, or keep it for the next update; tell whether anything may follow from it."""
+        """Take in a message, or keep it for the next update; return whether anything may follow from it."""
         if message.topic == self._own.light:
             return self._light.hear(message, now.monotonic)
         if message.topic == self._own.light_set:
@@ -299,7 +299,7 @@ class Node:
 
     @property
     def _next_pace(self) -> TokenBucket:
-        """Give the pace that lets the next update happen."""
+        """Return the pace that lets the next update happen."""
         paces = (self._pace, self._command_pace) if self._commanded else (self._pace,)
         return min(paces, key=lambda pace: pace.not_before)
 
@@ -312,7 +312,7 @@ class Node:
         return min([*changes, *(end for end in ends if end > now.monotonic)])
 
     def _draw(self, display: Display, light: LightState, now: Instant) -> bool:
-        """Work out what a strip shows; tell whether that is new."""
+        """Work out what a strip shows; return whether that is new."""
         boards = [self._boards[name] for name in display.settings.boards]
         unknown = not self._light.known or any(board.snapshot is None for board in boards)
         if display.picture is None and unknown and not self._presence.settled(now):

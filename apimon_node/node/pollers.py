@@ -57,14 +57,14 @@ class Pollers:
             poller.refused[kind] = f"poller {name}: refused: {kind}: {err}"
 
     def troubles(self, poller: str | None, board: str) -> dict[str, Trouble]:
-        """Give what is wrong with the poller that feeds a board, and with its Jira, by the name of the fault."""
+        """Return what is wrong with the poller that feeds a board, and with its Jira, by the name of the fault."""
         known = self._pollers.get(poller or "", Heard())
         text = f"poller {poller} is offline: board {board} shows its last tickets" if known.offline else None
         asked = Trouble() if known.offline else known.boards.get(board, Trouble())
         return {FaultName.POLLER: Trouble(text), FaultName.JIRA: asked}
 
     def refusals(self, pollers: Iterable[str]) -> dict[str, str]:
-        """Give what could not be read of these pollers: the text of a fault by its subject."""
+        """Return what could not be read of these pollers: the text of a fault by its subject."""
         return {
             f"poller {name} {kind}": text
             for name in pollers

@@ -31,16 +31,16 @@ class Quiet:
         self._lifted: Night | None = None
 
     def on(self, now: Instant) -> bool:
-        """Tell whether the light is quiet."""
+        """Return whether the light is quiet."""
         night = self._night(now)
         return night is not None and night != self._lifted
 
     def lift(self, now: Instant) -> None:
-        """Let the light be as it is set until the quiet hours end, if it is their time."""
+        """Suspend the quiet hours until they end, if it is their time."""
         self._lifted = self._night(now)
 
     def over(self, light: LightState, now: Instant) -> LightState:
-        """Give what a light shows. Quiet hours never switch one on."""
+        """Return what a light shows. Quiet hours never switch one on."""
         return light._replace(effect=self._hours.effect) if self._hours and self.on(now) else light
 
     def deadline(self, now: Instant) -> float:
@@ -52,11 +52,11 @@ class Quiet:
         return now.monotonic - now.wall + min(moments, default=math.inf)
 
     def _night(self, now: Instant) -> Night | None:
-        """Give the quiet hours that it is the time of; where a change of the clock makes two meet, the later ones."""
+        """Return the quiet hours that it is the time of; where a change of the clock makes two meet, the later ones."""
         return max((night for night in self._nights(now) if night.begin <= now.wall < night.end), default=None)
 
     def _nights(self, now: Instant) -> Iterator[Night]:
-        """Give the quiet hours that began yesterday, today, and will begin tomorrow."""
+        """Yield the quiet hours that began yesterday, today, and will begin tomorrow."""
         if self._hours is None:
             return
         today = datetime.fromtimestamp(now.wall, self._hours.time_zone).date()
@@ -65,7 +65,7 @@ class Quiet:
 
 
 def _night_of(day: date, hours: QuietHours) -> Night:
-    """Give the quiet hours that begin on a day. Without a time zone Python takes the machine's own."""
+    """Return the quiet hours that begin on a day. Without a time zone Python takes the machine's own."""
     last = day + DAY if hours.end < hours.begin else day
     begin, end = datetime.combine(day, hours.begin), datetime.combine(last, hours.end)
     zone = hours.time_zone

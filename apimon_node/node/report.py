@@ -25,11 +25,11 @@ class Report:
         self._started += seconds
 
     def forget(self) -> None:
-        """Tell it at the next occasion: a broker may have lost it."""
+        """Schedule the status again: a broker may have lost it."""
         self.again_at = -math.inf
 
     def write(self, news: Mapping[str, object], devices: Iterable[Device], now: Instant) -> bytes | None:
-        """Give the message, if it is time for one. `news` is all that is no counter."""
+        """Return the message, if it is time for one. `news` is all that is no counter."""
         pairs = [(display, device) for device in devices for display in device.displays]
         told = (news, [(display.limited, display.unmatched) for display, _ in pairs], self._started)
         if told == self._told and now.monotonic < self.again_at:

@@ -60,7 +60,7 @@ def png(pixels: Sequence[Pixel]) -> bytes:
 
 
 def _size(pixels: int) -> tuple[int, int]:
-    """Give columns and rows: as few rows as can be, all about as long."""
+    """Return columns and rows: as few rows as can be, all about as long."""
     rows = max(1, -(-pixels // ROW))
     return max(1, -(-pixels // rows)), rows
 
@@ -97,7 +97,7 @@ def _kind(light: Pixel | None) -> str:
 
 @lru_cache
 def _shape(kind: str) -> list[list[Blend]]:
-    """Say what each dot of a tile shows."""
+    """Return what each dot of a tile shows."""
     return [[_blend(kind, x, y) for x in range(CELL)] for y in range(CELL)]
 
 
@@ -109,7 +109,7 @@ def _blend(kind: str, x: int, y: int) -> Blend:
 
 
 def _ink(kind: str, square: float) -> str:
-    """Say what is to be seen at a distance (squared) from the middle of a light."""
+    """Return what is to be seen at a distance (squared) from the middle of a light."""
     if kind == "nothing" or square > SOCKET**2:
         return "ground"
     if kind == "moving" and square > RING**2:
@@ -131,7 +131,7 @@ def _rounded(color: Color, bits: int) -> Color:
 
 
 def _depth(colors: int) -> int:
-    """Give the bits of a dot: as few as hold the numbers of all colours."""
+    """Return the bits of a dot: as few as hold the numbers of all colours."""
     return next(bits for bits in (1, 2, 4, 8) if colors <= 1 << bits)
 
 

@@ -36,7 +36,7 @@ def lay_out(groups: Sequence[Group], pixels: int, overdue_effect: Effect) -> Pic
 
 
 def runs(groups: Sequence[Group], pixels: int) -> Iterator[tuple[int, bool, int]]:
-    """Give each run of like pixels, in order: the place of its group, whether for overdue tickets, how many there are.
+    """Yield each run of like pixels, in order: the place of its group, whether for overdue tickets, how many there are.
 
     A group with a pixel for its overdue tickets alone has one run.
     """

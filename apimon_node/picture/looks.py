@@ -30,7 +30,7 @@ class Match(NamedTuple):
     older_than: float | None = None
 
     def __call__(self, ticket: Ticket, *, overdue: bool, age: float | None = None) -> bool:
-        """Tell whether the ticket is one of these. Without an age it is neither younger nor older than any."""
+        """Return whether the ticket is one of these. Without an age it is neither younger nor older than any."""
         return (
             (not self.status or ticket.status in self.status)
             and (not self.category or ticket.category in self.category)
@@ -55,7 +55,7 @@ class Look(NamedTuple):
     always: bool = False
 
     def effect_of(self, *, overdue: bool, overdue_effect: Effect) -> Effect:
-        """Give the effect of one of its tickets. A look made for overdue ones may name one of its own."""
+        """Return the effect of one of its tickets. A look made for overdue ones may name one of its own."""
         if not overdue:
             return self.effect or Effect.STEADY
         return (self.effect if self.match.overdue else None) or overdue_effect
@@ -74,7 +74,7 @@ NOWHERE = -1
 
 
 def ages(looks: Iterable[Look]) -> tuple[float, ...]:
-    """Give the ages at which a ticket may come to match another look, in order."""
+    """Return the ages at which a ticket may come to match another look, in order."""
     asked = {age for look in looks for age in (look.match.younger_than, look.match.older_than)}
     return tuple(sorted(age for age in asked if age is not None))
 
@@ -88,7 +88,7 @@ def group(looks: Sequence[Look], tickets: Iterable[Seen]) -> tuple[list[Group], 
 
 
 def places(looks: Sequence[Look], tickets: Iterable[Seen]) -> Iterator[tuple[int, bool]]:
-    """Give for each ticket which look it has, or NOWHERE, and whether it is overdue.
+    """Yield for each ticket which look it has, or NOWHERE, and whether it is overdue.
 
     Each comes with whether it is overdue, and with its age, which may be rounded down to one of `ages(looks)`: the
     fewer kinds of tickets, the less work.

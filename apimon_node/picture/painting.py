@@ -98,11 +98,11 @@ class Painting:
 
     @property
     def animated(self) -> bool:
-        """Tell whether frames differ over time."""
+        """Return whether frames differ over time."""
         return bool(self._moving)
 
     def frame(self, now: float) -> bytes:
-        """Give the frame at `now` (monotonic seconds): a byte for each channel of a pixel, in the strip's order."""
+        """Return the frame at `now` (monotonic seconds): a byte for each channel of a pixel, in the strip's order."""
         if not self._moving:
             return self._peak
         frame = bytearray(self._peak)
@@ -128,7 +128,7 @@ def _arranged(colors: bytes, order: str) -> bytes:
 
 
 def _moving(row: tuple[Pixel, ...], channels: int) -> Iterator[tuple[int, int, int, Pixel]]:
-    """Give each run of like pixels that move: its first byte, the one after its last, how many there are, and one."""
+    """Yield each run of like pixels that move: its first byte, the one after its last, how many there are, and one."""
     start = 0
     for pixel, run in groupby(row):
         pixels = sum(1 for _ in run)
@@ -155,7 +155,7 @@ def milliamps(frame: bytes, pixels: int) -> float:
 
 @lru_cache(maxsize=16)
 def curve(gamma: float, brightness: float) -> bytes:
-    """Give the table from a channel's value to what is sent. What is lit stays lit, however dim."""
+    """Return the table from a channel's value to what is sent. What is lit stays lit, however dim."""
     if not brightness:
         return bytes(256)
     return bytes(1) + bytes(max(1, round(255 * (value / 255) ** gamma * brightness)) for value in range(1, 256))

@@ -28,15 +28,15 @@ class Patterns:
         self._walks = False
 
     def identify(self, now: float) -> None:
-        """Let all pixels blink, so that one finds the strip."""
+        """Start to blink all pixels, so that people find the strip."""
         self._begin(now, max(IDENTIFY_SECONDS, 2 * period(self._interval)), walks=False)
 
     def self_test(self, now: float) -> None:
-        """Let colours walk over the strip, each over each pixel."""
+        """Start a walk of colours over the strip, each over each pixel."""
         self._begin(now, max(SELF_TEST_SECONDS, len(WALK) * self._step), walks=True)
 
     def row(self, now: float, pixels: int) -> tuple[Pixel, ...] | None:
-        """Give the pattern at `now`; None where the tickets are to be seen."""
+        """Return the pattern at `now`; None where the tickets are to be seen."""
         if now >= self._until:
             return None
         if not self._walks:

@@ -68,7 +68,7 @@ def render(row: tuple[Pixel, ...], light: LightState, gamma: float) -> tuple[Pix
 def status_pixel(
     place: StatusPixel, status: Status, light: LightState, *, heartbeat: bool, pixels: int
 ) -> tuple[Pixel | None, int]:
-    """Give what the status pixel of a strip shows, if anything, and where."""
+    """Return what the status pixel of a strip shows, if anything, and where."""
     at = pixels - 1 if place is StatusPixel.LAST else 0
     if place is StatusPixel.NONE or light.effect is Scene.OFF:
         return None, at

@@ -131,7 +131,7 @@ def escaped(text: str, limit: int = LONG) -> str:
 
 
 def described(pixels: Sequence[Pixel]) -> str:
-    """Tell in words what is on a strip."""
+    """Return in words what is on a strip."""
     return "; ".join(f"{_places(start, number)}: {_word(pixel)}" for start, number, pixel in _runs(pixels))
 
 
@@ -144,7 +144,7 @@ def _word(pixel: Pixel) -> str:
 
 
 def _runs(pixels: Sequence[Pixel]) -> Iterable[tuple[int, int, Pixel]]:
-    """Give each run of like pixels: where it starts, how many there are, and one."""
+    """Yield each run of like pixels: where it starts, how many there are, and one."""
     start = 0
     for pixel, run in groupby(pixels):
         number = sum(1 for _ in run)
@@ -184,12 +184,12 @@ def _light(pixel: Pixel, dots: str, step: float) -> str:
 
 
 def _dots(places: Iterable[int], step: float, columns: int) -> str:
-    """Give the path of dots: lines without length, whose round ends make them."""
+    """Return the path of dots: lines without length, whose round ends make them."""
     return "".join(f"M{(at % columns + 0.5) * step:.5g} {(at // columns + 0.5) * step:.5g}h0" for at in places)
 
 
 def _motion(interval: float) -> str:
-    """Let lights move as those of a strip do: in steps, for it is not written more often."""
+    """Return the style that moves lights as a strip does: in steps, at the pace of its writes."""
     moving = [effect for effect in Effect if effect is not Effect.STEADY]
     names = ",".join(f".{effect}" for effect in moving)
     still = f"@media (prefers-reduced-motion:reduce){{{names}{{animation:none}}}}\n"

@@ -17,7 +17,7 @@ def name(match: Match) -> str:
 
 
 def clauses(match: Match, duration: Callable[[float], str]) -> Iterator[tuple[str, str]]:
-    """Give all that is asked for: which of a ticket's words, or nothing, and the words. `duration` writes one."""
+    """Yield all that is asked for: which of a ticket's words, or nothing, and the words. `duration` writes one."""
     for kind in ("status", "category", "priority", "assignee", "label"):
         if words := getattr(match, kind):
             yield kind, " or ".join(words)
@@ -29,7 +29,7 @@ def clauses(match: Match, duration: Callable[[float], str]) -> Iterator[tuple[st
 
 
 def in_units(seconds: float) -> tuple[float, str]:
-    """Give a duration in the largest unit of which it is a whole number, and that unit."""
+    """Return a duration in the largest unit of which it is a whole number, and that unit."""
     for size, unit in UNITS.items():
         if seconds >= size and seconds % size == 0:
             return seconds / size, unit

@@ -38,7 +38,7 @@ class Changes:
         self._overdue: set[str] | None = None
 
     def polled(self, tickets: Iterable[Ticket]) -> list[Change]:
-        """Take in an answer of Jira; tell which tickets are gone for good. The first one only teaches what there is."""
+        """Take in an answer of Jira; return the tickets that are gone for good. The first answer returns none."""
         if self._known is None:
             self._known = {ticket.key: Known(ticket) for ticket in tickets}
             return []
@@ -55,7 +55,7 @@ class Changes:
         return closed
 
     def published(self, tickets: Iterable[Ticket]) -> list[Change]:
-        """Take in what we publish; tell what changed by it."""
+        """Take in what we publish; return what changed by it."""
         return list(self._take(tickets, ours=True))
 
     def heard(self, tickets: Iterable[Ticket]) -> None:
@@ -64,7 +64,7 @@ class Changes:
             pass
 
     def turned_overdue(self, tickets: Iterable[Ticket], time: float) -> list[Change]:
-        """Tell which tickets have become overdue since the last call; the first one only teaches which are."""
+        """Return which tickets have become overdue since the last call; the first one only teaches which are."""
         late = {ticket.key: ticket for ticket in tickets if ticket.due is not None and ticket.due <= time}
         told = late.keys() if self._overdue is None else self._overdue
         missing = {key for key, known in (self._known or {}).items() if known.missing}

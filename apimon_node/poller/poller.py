@@ -79,7 +79,7 @@ class Poller:
         return (*self._by_topic, self._own.request("+"), *self._announcement.subscriptions)
 
     def farewell(self) -> None:
-        """Say that it goes."""
+        """Queue the farewell."""
         self._outbox.state(self._own.availability, OFFLINE)
 
     # The broker
@@ -108,7 +108,7 @@ class Poller:
         self._say_all(now)
 
     def _say_all(self, now: Instant) -> None:
-        """Say again how this poller is, whether the broker should still have it or not."""
+        """Queue all retained state again, whether the broker should still have it or not."""
         self._outbox.forget()
         self._outbox.state(self._own.availability, ONLINE)
         self._status_at = now.monotonic
@@ -138,7 +138,7 @@ class Poller:
     # Jira
 
     def due(self, now: Instant) -> list[BoardSettings]:
-        """Give the boards to ask now. Each must be told of: answered or failed."""
+        """Return the boards to ask now. Each must be told of: answered or failed."""
         return [self._boards[name] for name in self._schedule.due(now.monotonic)]
 
     def answered(self, board: BoardSettings, tickets: tuple[Ticket, ...], at: float | None, now: Instant) -> None:
@@ -218,7 +218,7 @@ class Poller:
             self._faults.shift(jump)
 
     def _learn(self, board: str, statuses: set[str], now: Instant) -> None:
-        """Let Home Assistant have a sensor for each status that was ever seen on a board."""
+        """Announce a sensor for each status that was ever seen on a board."""
         if not statuses <= self._statuses[board]:
             self._statuses[board] |= statuses
             self._announcement.describe(discovery(self._configured, self._statuses, __version__), now.monotonic)

@@ -78,7 +78,7 @@ class Publication:
         return [tickets, *self._events(self._changes.published(found.tickets), now)]
 
     def tell(self, now: Instant) -> list[Publish]:
-        """Tell of tickets that have become overdue by themselves, and the numbers of the board where they changed.
+        """Return events for tickets that became overdue by themselves, and the board's summary where it changed.
 
         Of several pollers only the one whose snapshot stands tells.
         """
@@ -107,7 +107,7 @@ class Publication:
         return self._standing is not None and self._standing.source == self._settings.id
 
     def _is_owed(self, found: Snapshot, next_at: float, now: Instant) -> bool:
-        """Tell whether what was found should stand on the topic in place of what does."""
+        """Return whether what was found should stand on the topic in place of what does."""
         standing, time = self._standing, self._time(now)
         assert found.at is not None
         if standing is None:
@@ -122,7 +122,7 @@ class Publication:
         return half <= (next_at + self._lead if self._is_ours else time)
 
     def _outlasts(self, standing: Snapshot, time: float) -> bool:
-        """Tell whether a snapshot has times beyond what we reckon: a clock was wrong, or somebody else made it.
+        """Return whether a snapshot has times beyond what we reckon: a clock was wrong, or somebody else made it.
 
         Such an `at` makes nodes take tickets for overdue, such a `valid_until` keeps them from noticing that nobody
         polls, for as long as the tickets stay the same. A lack of `valid_until` is for ever.

@@ -51,7 +51,7 @@ class Schedule:
         self._closed_until = -math.inf  # what the back-off adds
 
     def due(self, now: float) -> list[str]:
-        """Give the boards to ask now."""
+        """Return the boards to ask now."""
         if now < self.deadline():
             return []
         due = sorted((turn.next_at, name) for name, turn in self._turns.items() if not turn.asking)
@@ -82,7 +82,7 @@ class Schedule:
             self._open(now)
 
     def hurry(self, now: float) -> float:
-        """Let all boards be asked as soon as Jira allows it: somebody wants to know. Answers when that is."""
+        """Schedule all boards as soon as Jira allows it. Return when that is."""
         self._closed_until = min(self._closed_until, now)
         for turn in self._turns.values():
             if not turn.asking:
@@ -112,7 +112,7 @@ class Schedule:
         return turn
 
     def _open(self, now: float) -> None:
-        """Let all ask again; those that have waited do not come as one."""
+        """Open the schedule for all boards; those that have waited are spread."""
         if not self._well:
             self._well = True
             for turn in self._turns.values():

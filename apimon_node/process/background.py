@@ -24,7 +24,7 @@ class Background(Generic[T]):
         self.busy = False
 
     def fileno(self) -> int:
-        """Give what becomes readable when the call is over (for select)."""
+        """Return what becomes readable when the call is over (for select)."""
         return self._ours.fileno()
 
     def start(self, call: Callable[[], T]) -> None:
@@ -37,7 +37,7 @@ class Background(Generic[T]):
 
     @property
     def over(self) -> bool:
-        """Tell whether there is an outcome to take."""
+        """Return whether there is an outcome to take."""
         return self.busy and bool(select.select([self._ours], [], [], 0)[0])
 
     def outcome(self) -> T:
@@ -50,7 +50,7 @@ class Background(Generic[T]):
         return self._outcome.pop()
 
     def close(self) -> None:
-        """Let go of a call that may still run; its outcome is lost."""
+        """Abandon a call that may still run; its outcome is lost."""
         running = self.busy and not self.over
         self._ours.close()
         if not running:

@@ -8,7 +8,7 @@ from apimon_node.errors import ConfigError
 
 
 def read(name: str, file: Path | None) -> str | None:
-    """Give the secret `name` (as `mqtt-password`), or None where there is none.
+    """Return the secret `name` (as `mqtt-password`), or None where there is none.
 
     It is the content of `file` where the configuration names one; else of the systemd credential of that name; else
     of the variable APIMON_<NAME>. A newline at the end does not count, nor does a credential with nothing else: it

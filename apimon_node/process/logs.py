@@ -57,7 +57,7 @@ def say(remark: Remark) -> None:
 
 
 def complain(text: str, level: int = logging.ERROR) -> None:
-    """Say what is wrong with a command or its configuration: to people without our marks, to the journal with its."""
+    """Write an error of a command or its configuration: plain to people, with priority to the journal."""
     if under_journal():
         log.log(level, text, stacklevel=2)
     else:
@@ -65,7 +65,7 @@ def complain(text: str, level: int = logging.ERROR) -> None:
 
 
 def under_journal() -> bool:
-    """Tell whether standard error goes to the journal (systemd.exec(5), JOURNAL_STREAM)."""
+    """Return whether standard error goes to the journal (systemd.exec(5), JOURNAL_STREAM)."""
     try:
         status = os.fstat(2)
     except OSError:
@@ -74,7 +74,7 @@ def under_journal() -> bool:
 
 
 def priority(level: int) -> int:
-    """Give the priority of syslog(3) for a level of Python's."""
+    """Return the priority of syslog(3) for a level of Python's."""
     return next((number for least, number in PRIORITIES if level >= least), 7)
 
 

@@ -56,20 +56,20 @@ class Service:
             os.environ["NOTIFY_SOCKET"] = self._notify_to  # for whoever we may become
 
     def fileno(self) -> int:
-        """Give what becomes readable at a signal (for select)."""
+        """Return what becomes readable at a signal (for select)."""
         return self._ours.fileno()
 
     @property
     def managed(self) -> bool:
-        """Tell whether anybody is told how it is."""
+        """Return whether anybody is told how it is."""
         return bool(self._notify_to)
 
     def ready(self) -> None:
-        """Tell systemd that start-up is over."""
+        """Notify systemd that start-up is over."""
         self._notify("READY=1")
 
     def status(self, text: str) -> None:
-        """Tell systemd in a line how it is, where that is news."""
+        """Notify systemd of the status in one line, where that is news."""
         text = " ".join(text.split())  # a line break would begin another message; parts of it come from the network
         if text != self._status:
             self._status = text

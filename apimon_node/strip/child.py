@@ -72,7 +72,7 @@ class Opening(NamedTuple):
         return sum(line.channels * line.pixels for line in self.lines)
 
     def message(self) -> bytes:
-        """Give the message of it."""
+        """Return the message of it."""
         first, second = (*self.lines, Line(0, 0, 0))[:2]
         return framed(OPENING.pack(VERSION, self.dma, *first, *second))
 
@@ -95,7 +95,7 @@ def read_opening(message: bytes) -> Opening | None:
 
 
 def fit(pins: set[int], strips: int) -> bool:
-    """Tell whether so many strips can be on these pins at once: one on any, two only on both lines of PWM."""
+    """Return whether so many strips can be on these pins at once: one on any, two only on both lines of PWM."""
     if strips == len(PWM_LINES):
         return all(len(pins & line) == 1 for line in PWM_LINES)
     return strips == 1
@@ -123,12 +123,12 @@ class Library:
             self._lines.append((channel, line))
 
     def open(self) -> int:
-        """Initialise it, for the only time; answer the library's code. After a failure the process has to end."""
+        """Initialise it, for the only time; return the library's code. After a failure the process has to end."""
         code: int = self._library.ws2811_init(self._leds)
         return code
 
     def show(self, frame: bytes) -> int:
-        """Put a frame of the right size onto the strips, to its last bit; answer the library's code."""
+        """Put a frame of the right size onto the strips, to its last bit; return the library's code."""
         set_led, at = self._library.ws2811_led_set, 0
         for channel, line in self._lines:
             for pixel in range(line.pixels):

@@ -29,14 +29,14 @@ class Driver(Protocol):
         ...
 
     def answer(self) -> Shown | None:
-        """Tell what became of the frame on its way; None while there is nothing to tell.
+        """Return what became of the frame on its way; None while there is nothing to tell.
 
         Raises StripError, also where a device that was not being written has failed. Asked in each turn of the loop.
         """
         ...
 
     def fileno(self) -> int:
-        """Give what becomes readable when there is something to tell, or -1 (for select)."""
+        """Return what becomes readable when there is something to tell, or -1 (for select)."""
         ...
 
     def deadline(self) -> float:
@@ -44,7 +44,7 @@ class Driver(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the device, after the frame on its way. What is on the strip stays there."""
+        """Close the device, after the frame on its way. What is on the strip stays there."""
         ...
 
 
@@ -52,11 +52,11 @@ class PromptDriver:
     """The part of a driver that knows what became of a frame when `show` returns."""
 
     def answer(self) -> Shown | None:
-        """Tell nothing: show() has told all."""
+        """Return None: show() has returned the outcome."""
         return None
 
     def fileno(self) -> int:
-        """Give no socket."""
+        """Return no socket."""
         return -1
 
     def deadline(self) -> float:

@@ -9,7 +9,7 @@ DRIVERS = ("terminal", "memory", *HARDWARE)
 
 
 def library() -> str:
-    """Give the path of the C library. Raises InstallError where it is missing."""
+    """Return the path of the C library. Raises InstallError where it is missing."""
     need("ws281x", "_rpi_ws281x")
     spec = find_spec("_rpi_ws281x")
     assert spec is not None

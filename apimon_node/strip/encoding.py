@@ -24,10 +24,10 @@ CODES = tuple(
 
 
 def encode(frame: bytes) -> bytes:
-    """Give the transfer of a frame."""
+    """Return the transfer of a frame."""
     return b"".join((LEAD, *map(CODES.__getitem__, frame), LATCH))
 
 
 def transfer_size(size: int) -> int:
-    """Give the bytes of the transfer of a frame of `size` bytes."""
+    """Return the bytes of the transfer of a frame of `size` bytes."""
     return len(LEAD) + WIRE_BYTES * size + len(LATCH)

@@ -35,7 +35,7 @@ class Recovery:
         self._failures: Counter[Failure] = Counter()
 
     def failed(self, failure: Failure, now: float) -> Retry:
-        """Note a failure at `now`; answer what is to be done about it."""
+        """Note a failure at `now`; return what is to be done about it."""
         at = self._backoff.failed(now)
         if self.attempts == 1:
             self._failures.clear()

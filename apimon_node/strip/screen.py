@@ -46,7 +46,7 @@ class Screen:
         self._recovery.succeeded(now)
 
     def failed(self, failure: Failure, now: float) -> Retry:
-        """Note that the driver failed; answer when it is tried again. The frame stays owed."""
+        """Note that the driver failed; return when it is tried again. The frame stays owed."""
         self._shown = self._on_its_way = None
         retry = self._recovery.failed(failure, now)
         self._not_before = max(retry.at, now + self._interval)

@@ -84,7 +84,7 @@ class Client:
         """When its child is killed: it has hung up."""
 
     def ended(self) -> int:
-        """Clean up after the child; give its exit code."""
+        """Clean up after the child; return its exit code."""
         self.connection.close()
         self.life.close()
         return self.process.wait()
@@ -132,7 +132,7 @@ class StripService:
 
     @property
     def _leaving(self) -> bool:
-        """Tell whether the client has hung up, and its child is still there."""
+        """Return whether the client has hung up, and its child is still there."""
         return self._client is not None and self._client.kill_at < math.inf
 
     def _attend(self, client: Client, ready: Collection[int]) -> None:
@@ -173,7 +173,7 @@ class StripService:
 
 
 def _uid(connection: socket.socket) -> int:
-    """Give the user at the other end, as the kernel knows it (unix(7), SO_PEERCRED)."""
+    """Return the user at the other end, as the kernel knows it (unix(7), SO_PEERCRED)."""
     credentials = struct.Struct("3i")
     _, uid, _ = credentials.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, credentials.size))
     return int(uid)

@@ -83,7 +83,7 @@ class SpiStrip(PromptDriver):
 
 
 def bufsiz() -> int:
-    """Give the bytes that spidev sends at once."""
+    """Return the bytes that spidev sends at once."""
     try:
         return int(BUFSIZ.read_text(encoding="ascii"))
     except (OSError, ValueError):

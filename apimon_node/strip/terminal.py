@@ -80,14 +80,14 @@ class Terminal:
                 live.stop()
 
     def _takes_more(self) -> bool:
-        """Tell whether writing would not block: Ctrl-S stops a terminal, and must not stop a node."""
+        """Return whether writing would not block: Ctrl-S stops a terminal, and must not stop a node."""
         try:
             return bool(select.select([], [self._console.file], [], 0)[1])
         except (OSError, ValueError):  # no file of the system's: a StringIO, or one that is closed
             return True
 
     def line(self, name: str, frame: bytes) -> Text:
-        """Give the line of a strip, for whoever draws it among others."""
+        """Return the line of a strip, for whoever draws it among others."""
         line = Text(f"{name} ", no_wrap=True, overflow="crop")
         fits = len(line) + len(frame) // COLORS * len(BLOCK) <= self._console.width
         block = BLOCK if fits else BLOCK[0]  # the last pixel may have something to tell
@@ -120,7 +120,7 @@ class TerminalStrip(PromptDriver):
 
 
 def has_blocks(encoding: str | None) -> bool:
-    """Tell whether an encoding has the block: one from before UTF-8 has none."""
+    """Return whether an encoding has the block: one from before UTF-8 has none."""
     try:
         BLOCK.encode(encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
@@ -129,7 +129,7 @@ def has_blocks(encoding: str | None) -> bool:
 
 
 def letter(red: int, green: int, blue: int) -> str:
-    """Give the letter of the nearest plain colour, whatever the brightness: one of roygcbmw, or a dot when dark."""
+    """Return the letter of the nearest plain colour, whatever the brightness: one of roygcbmw, or a dot when dark."""
     strongest = max(red, green, blue)
     if not strongest:
         return "."

@@ -21,7 +21,7 @@ MAX_ANSWER = 65_536
 
 
 def names(uid: int) -> set[str]:
-    """Give what a user may be called in a list of who is allowed: its number, and its name where it has one."""
+    """Return what a user may be called in a list of who is allowed: its number, and its name where it has one."""
     try:
         return {str(uid), pwd.getpwuid(uid).pw_name}
     except KeyError:
@@ -36,7 +36,7 @@ def _made_up(uid: int) -> list[str]:
 
 
 def _call(request: dict[str, Any]) -> dict[str, Any]:
-    """Give the answer, or an empty one where nobody gives any."""
+    """Return the answer, or an empty one where nobody gives any."""
     answer = b""
     with suppress(OSError, ValueError), socket.socket(socket.AF_UNIX) as sock:
         sock.settimeout(PATIENCE)

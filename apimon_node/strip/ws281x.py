@@ -43,7 +43,7 @@ PYTHON: tuple[str, ...] = (sys.executable, "-I", "-S")
 
 
 def command(library: str) -> list[str]:
-    """Give the command of a child; `library` is the path of the extension."""
+    """Return the command of a child; `library` is the path of the extension."""
     return [*PYTHON, child.__file__, library]
 
 
@@ -53,11 +53,11 @@ class Peer(Protocol):
     socket: socket.socket
 
     def last_words(self) -> str:
-        """Say how it ended, after it has hung up."""
+        """Return how it ended, after it has hung up."""
         ...
 
     def end(self, patience: float) -> bool:
-        """Hang up, and see to it that it ends: politely at first. Tell whether it has, within about `patience` s."""
+        """Hang up, and see to it that it ends: politely at first. Return whether it has, within about `patience` s."""
         ...
 
 
@@ -102,7 +102,7 @@ class Ws281x:
         return shown
 
     def fileno(self) -> int:
-        """Give the socket, or -1."""
+        """Return the socket, or -1."""
         return -1 if self._peer is None else self._peer.socket.fileno()
 
     def deadline(self) -> float:
@@ -192,7 +192,7 @@ class ChildProcess:
         self.socket.setblocking(False)  # noqa: FBT003 - Python asks for it
 
     def last_words(self) -> str:
-        """Say how it ended, after it has hung up."""
+        """Return how it ended, after it has hung up."""
         with suppress(subprocess.TimeoutExpired):
             code = self._process.wait(REAP_TIMEOUT)
             if code < 0:
@@ -229,7 +229,7 @@ class ServiceConnection:
             raise StripError(text, failure, err.errno) from None
 
     def last_words(self) -> str:
-        """Say how it ended, after it has hung up."""
+        """Return how it ended, after it has hung up."""
         return f"the strip service at {self._path} hung up; its log says why"
 
     def end(self, patience: float) -> bool:

@@ -59,12 +59,12 @@ class Board:
         ]
 
     def expired(self, now: Instant) -> bool:
-        """Tell whether there is a snapshot that holds no longer."""
+        """Return whether there is a snapshot that holds no longer."""
         until = None if self.snapshot is None else self.snapshot.valid_until
         return until is not None and until <= self.time(now)
 
     def stale(self, now: Instant) -> bool:
-        """Tell whether what is shown of this board may be wrong: nothing is known, or what is known has expired."""
+        """Return whether what is shown of this board may be wrong: nothing is known, or what is known has expired."""
         return self.snapshot is None or self.expired(now)
 
     def deadline(self, now: Instant) -> float:
@@ -77,7 +77,7 @@ class Board:
         return now.monotonic + min(_wait(self._ends, 0.0, time), *waits, math.inf)
 
     def report(self, now: Instant) -> dict[str, object]:
-        """Give the board's part of the status topic."""
+        """Return the board's part of the status topic."""
         tickets = self.tickets(now)
         at = None if self.snapshot is None else self.snapshot.at
         return {

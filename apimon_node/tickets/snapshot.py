@@ -77,7 +77,7 @@ def dump(snapshot: Snapshot) -> bytes:
 
 
 def body_of(ticket: Ticket) -> dict[str, object]:
-    """Give a ticket as it stands in a snapshot; keys without a value are left out."""
+    """Return a ticket as it stands in a snapshot; keys without a value are left out."""
     raw = ticket._asdict() | {
         "created": _optional_time(ticket.created),
         "due": _optional_time(ticket.due),

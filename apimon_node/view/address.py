@@ -26,7 +26,7 @@ class Address(NamedTuple):
 
     @property
     def loopback(self) -> bool:
-        """Tell whether this machine alone can reach it."""
+        """Return whether this machine alone can reach it."""
         address = _ip(self.host)
         return self.host == "localhost" or (address is not None and address.is_loopback)
 
@@ -52,7 +52,7 @@ class Names:
         self._ours = LOOPBACK_NAMES | {name.lower() for name in (address.host, *ours)}
 
     def has(self, host: str) -> bool:
-        """Tell whether the header Host names us."""
+        """Return whether the header Host names us."""
         match = _NAMED.fullmatch(host.lower())
         if match is None:
             return False

@@ -76,12 +76,12 @@ class View:
 
     @property
     def url(self) -> str:
-        """Give the address of the page, for people."""
+        """Return the address of the page, for people."""
         anywhere = self._address.host in ("0.0.0.0", "::")  # noqa: S104 - no binding
         return f"http://{self._address._replace(host=socket.gethostname()) if anywhere else self._address}"
 
     def turn(self, until: float, *others: Waitable) -> None:
-        """Tell the browsers what is due, sleep until something comes in or one of `others` is readable, take it in."""
+        """Send browsers what is due, sleep until something comes in or one of `others` is readable, take it in."""
         self._tell()
         for event in self._link.wait(min(until, max(self._tell_at, self._not_before)), *others, self._server):
             now = clock()
@@ -105,7 +105,7 @@ class View:
 
 
 def differences(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, bytes | None]:
-    """Give the sections of `after` that are others than `before`, as JSON, and None for those that are gone."""
+    """Return the sections of `after` that are others than `before`, as JSON, and None for those that are gone."""
     changed: dict[str, bytes | None] = {name: None for name in before if name not in after}
     for name, section in after.items():
         old = before.get(name)
@@ -115,6 +115,6 @@ def differences(before: Mapping[str, object], after: Mapping[str, object]) -> di
 
 
 def _own_names() -> tuple[str, ...]:
-    """Give the names that this machine goes by in its network."""
+    """Return the names that this machine goes by in its network."""
     name = socket.gethostname()
     return name, f"{name}.local"

@@ -56,7 +56,7 @@ class Browser:
         self._woken.set()
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Give the parts of one event after the other, until it leaves.
+        """Yield the parts of one event after the other, until it leaves.
 
         An event comes in parts so that the network never holds more than one section for a browser that does not read.
         """
@@ -67,7 +67,7 @@ class Browser:
             await asyncio.sleep(PACE)
 
     async def _wait(self) -> bool:
-        """Wait for news, or for the next heartbeat; tell whether it is still there."""
+        """Wait for news, or for the next heartbeat; return whether it is still there."""
         try:
             async with asyncio.timeout(HEARTBEAT):
                 await self._woken.wait()
@@ -111,12 +111,12 @@ class Feed:
 
     @property
     def full(self) -> bool:
-        """Tell whether there is no room for another browser."""
+        """Return whether there is no room for another browser."""
         return self._closed or len(self._browsers) >= MAX_BROWSERS
 
     @contextmanager
     def browser(self) -> Iterator[Browser]:
-        """Let a browser take part."""
+        """Add a browser."""
         browser = Browser(self._sections)
         self._browsers.add(browser)
         try:

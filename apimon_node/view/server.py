@@ -62,7 +62,7 @@ class Tour(Protocol):
     """What the demo lets be broken. The server calls it from other threads than the program's."""
 
     def buttons(self) -> list[dict[str, object]]:
-        """Give the buttons, as the section `tour` shows them; each has a `name`."""
+        """Return the buttons, as the section `tour` shows them; each has a `name`."""
         ...
 
     def press(self, name: str, /) -> None:
@@ -180,7 +180,7 @@ class _Press:
 
 
 def _same_origin(headers: Headers) -> bool:
-    """Tell whether a page of ours asks: by Sec-Fetch-Site, and by Origin, of which browsers send one at the least."""
+    """Return whether a page of ours asks: by Sec-Fetch-Site, and by Origin, of which browsers send one at the least."""
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site is None and origin is None:
         return False
@@ -195,7 +195,7 @@ class _Uvicorn(uvicorn.Server):
         self._ending = asyncio.Event()
 
     def end(self) -> None:
-        """Let it end; to be called in its loop."""
+        """Stop the server; to be called in its loop."""
         self.should_exit = True
         self._ending.set()
 
@@ -243,7 +243,7 @@ class Server:
         self._sock.close()
 
     def fileno(self) -> int:
-        """Give what becomes readable if it ends by itself (for select)."""
+        """Return what becomes readable if it ends by itself (for select)."""
         return self._thread.fileno()
 
     def check(self) -> None:
@@ -262,6 +262,6 @@ class Server:
 
 
 def port_of(sock: socket.socket) -> int:
-    """Give the port that it really has."""
+    """Return the port that it really has."""
     port: int = sock.getsockname()[1]
     return port

@@ -45,7 +45,7 @@ def draw(overview: Overview, canvas: Canvas, now: Instant, node: str | None = No
 
 
 def moves(overview: Overview, node: str | None = None) -> bool:
-    """Tell whether anything that is drawn differs over time."""
+    """Return whether anything that is drawn differs over time."""
     strips = (strip for strip in overview.strips.values() if node in (None, strip.node))
     return any(pixel.effect is not Effect.STEADY for strip in strips if not strip.dark for pixel in strip.pixels)
 
@@ -81,7 +81,7 @@ def _broker(overview: Overview) -> Iterator[Text]:
 
 
 def _nobody(overview: Overview, node: str | None) -> Text:
-    """Say what to do where nothing is to be seen."""
+    """Return what to do where nothing is to be seen."""
     if overview.broker.state is not BrokerState.CONNECTED:
         return Text()
     if node is None:
@@ -91,7 +91,7 @@ def _nobody(overview: Overview, node: str | None) -> Text:
 
 
 def _in_short(overview: Overview, most: int) -> Iterator[Text]:
-    """Say what is wrong, a line each and so many at the most: who is away before who has something to tell."""
+    """Yield what is wrong, a line each and so many at the most: who is away before who has something to tell."""
     wrong = _wrong(overview)
     for text in islice(wrong, most):
         yield Text("! ", BAD, no_wrap=True, overflow="ellipsis").append(text, "default")
@@ -126,7 +126,7 @@ def _node(node: Node, overview: Overview, canvas: Canvas, now: Instant) -> Itera
 
 
 def _how(node: Node) -> tuple[str, str]:
-    """Say how a node is, and how that is printed."""
+    """Return how a node is, and how that is printed."""
     if node.online is False:
         return "offline", BAD
     if node.online is None:
@@ -186,7 +186,7 @@ def _poller(poller: Poller, canvas: Canvas) -> Iterator[RenderableType]:
 
 
 def _failed(poller: Poller) -> Iterator[tuple[str, str]]:
-    """Give what is wrong with a poller, and the boards that it could not ask for: why not, and what to do about it."""
+    """Yield what is wrong with a poller, and the boards that it could not ask for: why not, and what to do about it."""
     for fault in poller.faults:
         yield fault.text, fault.advice
     for board in poller.boards:
@@ -226,7 +226,7 @@ def _time_of_day(at: float | None) -> str:
 
 
 def _ago(seconds: float) -> str:
-    """Say how long ago something was, in one unit."""
+    """Return how long ago something was, in one unit."""
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds // size:.0f} {unit} ago"

@@ -105,7 +105,7 @@ class Screen:
 
 
 def _output() -> TextIO:
-    """Give the standard output, where what its encoding does not have is a question mark."""
+    """Return the standard output, where what its encoding does not have is a question mark."""
     if sys.stdout is None:
         raise ApimonError("watch needs a standard output, and it is closed")
     if hasattr(sys.stdout, "reconfigure"):

@@ -64,7 +64,7 @@ def draw_strip(strip: Strip, canvas: Canvas, now: Instant) -> Iterator[Renderabl
 
 
 def _runs(row: tuple[Pixel, ...]) -> Iterator[tuple[Pixel, int]]:
-    """Give each run of pixels that look alike: one of them, and how many there are."""
+    """Yield each run of pixels that look alike: one of them, and how many there are."""
     for _, run in groupby(row, key=lambda pixel: pixel[:2]):  # its colour and its effect
         first, *others = run
         yield first, 1 + len(others)
@@ -89,7 +89,7 @@ def _style(color: Color, share: float = 1.0) -> Style:
 
 
 def _explain(legend: Text, entry: LegendEntry, canvas: Canvas) -> None:
-    """Tell which colour has how many tickets of which kind."""
+    """Append which colour has how many tickets of which kind."""
     late = f" ({entry.overdue} overdue)" if entry.overdue else ""
     legend.append("  " if legend else "")
     legend.append("■ " if canvas.colors else f"{letter(*entry.color)} ", _style(entry.color))
@@ -97,7 +97,7 @@ def _explain(legend: Text, entry: LegendEntry, canvas: Canvas) -> None:
 
 
 def _remarks(strip: Strip) -> Iterator[str]:
-    """Say in words what the pixels tell by colour."""
+    """Yield in words what the pixels tell by colour."""
     if not strip.live:
         yield "as it was when its node was last heard"
     if strip.dark:
@@ -111,7 +111,7 @@ def _remarks(strip: Strip) -> Iterator[str]:
 
 
 def _status(strip: Strip) -> str:
-    """Say what the status pixel tells, or would, if there were one and it shone."""
+    """Return what the status pixel tells, or would, if there were one and it shone."""
     color, text = {"connection": ("orange", "tickets may be old"), "error": ("red", "something is broken")}.get(
         strip.status, ("", strip.status)
     )

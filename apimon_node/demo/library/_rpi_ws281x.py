@@ -67,7 +67,7 @@ def ws2811_t_dmanum_set(strips: Strips, number: int) -> None:
 
 
 def ws2811_channel_get(strips: Strips, number: int) -> Channel:
-    """Give a line."""
+    """Return a line."""
     return strips.channels[number]
 
 
@@ -149,7 +149,7 @@ def ws2811_fini(strips: Strips) -> None:
 
 
 def _wire(channel: Channel) -> bytes:
-    """Give a line's pixels as they go out."""
+    """Return a line's pixels as they go out."""
     white = (channel.strip_type >> 24,) if channel.strip_type >> 24 else ()
     shifts = (*(channel.strip_type >> at & 0xFF for at in SHIFTS), *white)
     scale = channel.brightness + 1

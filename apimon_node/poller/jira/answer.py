@@ -15,7 +15,7 @@ FINE = 2.0**33
 
 
 def at(value: object, *path: str) -> Any:
-    """Give what lies at the end of a path, None where the path ends before. Raises ValueError where it is none."""
+    """Return what lies at the end of a path, None where the path ends before. Raises ValueError where it is none."""
     for depth, step in enumerate(path):
         if value is None:
             break
@@ -26,7 +26,7 @@ def at(value: object, *path: str) -> Any:
 
 
 def text(value: object, *path: str) -> str:
-    """Give the text at a path, which is not empty. Raises ValueError."""
+    """Return the text at a path, which is not empty. Raises ValueError."""
     found = word(value, *path)
     if found is None:
         raise _missing("text", *path)
@@ -34,13 +34,13 @@ def text(value: object, *path: str) -> str:
 
 
 def word(value: object, *path: str) -> str | None:
-    """Give the text at a path, None where there is none or something else. Halves of characters become `?`."""
+    """Return the text at a path, None where there is none or something else. Halves of characters become `?`."""
     found = at(value, *path)
     return found.encode(errors="replace").decode() if isinstance(found, str) and found else None
 
 
 def entries(value: object, *path: str) -> list[Any]:
-    """Give the list at a path. Raises ValueError."""
+    """Return the list at a path. Raises ValueError."""
     found = at(value, *path)
     if not isinstance(found, list):
         raise _missing("list", *path)
@@ -48,7 +48,7 @@ def entries(value: object, *path: str) -> list[Any]:
 
 
 def time(value: object, *path: str) -> float:
-    """Give the time at a path, written `2026-11-23T08:00:00.000+0000`, in seconds since 1970. Raises ValueError."""
+    """Return the time at a path, written `2026-11-23T08:00:00.000+0000`, in seconds since 1970. Raises ValueError."""
     try:
         moment = datetime.fromisoformat(at(value, *path))
     except (TypeError, ValueError):
@@ -59,17 +59,17 @@ def time(value: object, *path: str) -> float:
 
 
 def category(issue: object) -> str | None:
-    """Give the category of an issue's status, None for one that the contract does not know."""
+    """Return the category of an issue's status, None for one that the contract does not know."""
     found = word(issue, "fields", "status", "statusCategory", "key")
     return found if found in CATEGORIES else None
 
 
 def publishable(seconds: float) -> float:
-    """Give a moment as a snapshot can hold it without loss: from 1970 to 9999, in whole milliseconds."""
+    """Return a moment as a snapshot can hold it without loss: from 1970 to 9999, in whole milliseconds."""
     seconds = min(max(seconds, 0.0), END_OF_TIME)
     return round(seconds, 3 if seconds < FINE else 0)
 
 
 def _missing(what: str, *path: str) -> ValueError:
-    """Say what is not there. Not what is instead: that may be what shall not leave Jira."""
+    """Return what is not there. Not what is instead: that may be what shall not leave Jira."""
     return ValueError(f"no {what} in {'.'.join(path) or 'it'}")

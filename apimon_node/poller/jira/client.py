@@ -59,7 +59,7 @@ class JiraClient:
                 return Found(issues, session.server_time)
 
     def catalogue(self) -> list[dict[str, Any]]:
-        """Give all fields that Jira has, as its JSON; to be read only. Blocks; raises JiraError."""
+        """Return all fields that Jira has, as its JSON; to be read only. Blocks; raises JiraError."""
         with self._doubting():
             return self._catalogue.get()
 

@@ -65,7 +65,7 @@ def _assignee(issue: Mapping[str, Any]) -> str | None:
 
 
 def _labels(issue: Mapping[str, Any]) -> tuple[str, ...]:
-    """Give the labels in alphabetical order, so that the same ones are equal."""
+    """Return the labels in alphabetical order, so that the same ones are equal."""
     found = at(issue, "fields", "labels")
     return tuple(sorted({label for label in map(word, found) if label})) if isinstance(found, list) else ()
 

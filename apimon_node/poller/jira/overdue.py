@@ -13,7 +13,7 @@ from apimon_node.tickets.snapshot import ALWAYS
 def due(
     issue: Mapping[str, Any], board: BoardSettings, sla: Sequence[str], now: float, zone: tzinfo | None
 ) -> float | None:
-    """Give the moment (seconds since 1970) at which an issue becomes overdue: by the earliest rule, None without any.
+    """Return the moment (seconds since 1970) at which an issue becomes overdue: by the earliest rule, None without any.
 
     `sla` has the ids of the SLA fields that count, `now` is Jira's clock. Raises ValueError where the issue lacks what
     a rule needs.
@@ -41,7 +41,7 @@ def _by_age(issue: Mapping[str, Any], board: BoardSettings) -> float | None:
 
 
 def _entered(issue: Mapping[str, Any], created: float) -> float:
-    """Give the moment at which an issue came into its status, by its changelog (Jira's REST API, `expand=changelog`).
+    """Return the moment at which an issue came into its status, by its changelog (Jira's REST API, `expand=changelog`).
 
     Cloud gives the newest page of it, the newest first; Data Center gives all, the oldest first: so times are compared,
     not places. If a whole changelog has no change of status, the issue is in its first one. If a page has none, the
@@ -61,7 +61,7 @@ def _moved(history: object) -> bool:
 
 
 def _by_date(day: Any, zone: tzinfo | None) -> float | None:
-    """Give the end of a due date: Jira's field `duedate` is a day without a time zone.
+    """Return the end of a due date: Jira's field `duedate` is a day without a time zone.
 
     People write such dates, so one beyond any calendar (the year 20266) is no reason to give up the board: no rule.
     """
@@ -73,7 +73,7 @@ def _by_date(day: Any, zone: tzinfo | None) -> float | None:
 
 
 def _by_sla(value: object, now: float) -> float | None:
-    """Give the moment at which an SLA is breached, by its ongoing cycle (Jira Service Management's SLA field).
+    """Return the moment at which an SLA is breached, by its ongoing cycle (Jira Service Management's SLA field).
 
     `breachTime` is calendar time, so it holds between two polls too; but not while the SLA is paused: it moves then.
     What Jira calls breached is overdue by its own clock, whatever the time beside it: then since when is not known.

@@ -26,7 +26,7 @@ ENDLESS = f"Jira gives page after page, {MAX_PAGES} and no end: does something b
 
 
 def cloud(ask: Callable[[str | None], Any], most: int) -> list[Issue]:
-    """Give all issues of Jira Cloud, each of whose pages but the last names the token of the next."""
+    """Return all issues of Jira Cloud, each of whose pages but the last names the token of the next."""
     found: dict[str, Issue] = {}
     token: str | None = None
     tokens: set[str] = set()
@@ -45,7 +45,7 @@ def cloud(ask: Callable[[str | None], Any], most: int) -> list[Issue]:
 
 
 def data_center(ask: Callable[[int], Any], most: int) -> list[Issue]:
-    """Give all issues of a Data Center, whose pages are numbered by their first issue, and tell the total."""
+    """Return all issues of a Data Center, whose pages are numbered by their first issue, and tell the total."""
     found: dict[str, Issue] = {}
     start = 0
     for _ in range(MAX_PAGES):
@@ -85,7 +85,7 @@ def _too_many(most: int) -> JiraError:
 
 
 def _issues(page: object) -> list[Issue]:
-    """Give the issues of a page of either kind."""
+    """Return the issues of a page of either kind."""
     issues = page.get("issues") if isinstance(page, dict) else None
     if not isinstance(issues, list) or not all(isinstance(issue, dict) for issue in issues):
         raise strange()
@@ -93,7 +93,7 @@ def _issues(page: object) -> list[Issue]:
 
 
 def _identity(issue: Issue) -> str:
-    """Give what tells issues apart: the id, which stays when a ticket moves to another project; else the key."""
+    """Return what tells issues apart: the id, which stays when a ticket moves to another project; else the key."""
     identity = issue.get("id") or issue.get("key")
     if not isinstance(identity, str):
         raise strange()

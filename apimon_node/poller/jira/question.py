@@ -26,7 +26,7 @@ class Question(NamedTuple):
 
 
 def question(board: BoardSettings, leaving: Collection[str], sla: Sequence[str] = ()) -> Question:
-    """Say what to ask for a board.
+    """Return what to ask for a board.
 
     `leaving` has the fields of a ticket that are published, `sla` is as of sla_fields().
     """
@@ -34,7 +34,7 @@ def question(board: BoardSettings, leaving: Collection[str], sla: Sequence[str] 
 
 
 def fields(board: BoardSettings, leaving: Collection[str], sla: Sequence[str] = ()) -> tuple[str, ...]:
-    """Give the fields of Jira that are needed. The key comes by itself, the category with the status."""
+    """Return the fields of Jira that are needed. The key comes by itself, the category with the status."""
     wanted = set(leaving) | ({"created"} if _aged(board, leaving) else set())
     same = (name for name in SAME if name in wanted)
     if "due" not in leaving:
@@ -51,7 +51,7 @@ def _expand(board: BoardSettings, leaving: Collection[str]) -> str:
 
 
 def sla_fields(catalogue: object, wanted: Collection[str]) -> tuple[str, ...]:
-    """Give the ids of SLA fields, wanted by name or id, or all of them, from Jira's field catalogue (GET /field).
+    """Return the ids of SLA fields, wanted by name or id, or all of them, from Jira's field catalogue (GET /field).
 
     Two fields of one name both count. Raises JiraError where there is none of that name, and says which there are.
     """
@@ -69,7 +69,7 @@ def sla_fields(catalogue: object, wanted: Collection[str]) -> tuple[str, ...]:
 
 
 def _known(catalogue: object) -> Iterator[tuple[str, str]]:
-    """Give id and name of each SLA field."""
+    """Yield id and name of each SLA field."""
     if not isinstance(catalogue, list):
         raise JiraError(JiraState.ERROR, "Jira's answer on its fields is no list")
     for field in catalogue:

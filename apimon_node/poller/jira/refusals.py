@@ -141,7 +141,7 @@ def _words(headers: Mapping[str, str], name: str) -> set[str]:
 
 
 def strange(text: str = STRANGE) -> JiraError:
-    """Tell of an answer that cannot be made sense of."""
+    """Return the error for an answer that makes no sense."""
     return JiraError(JiraState.ERROR, text)
 
 
@@ -151,7 +151,7 @@ def server_time(headers: Mapping[str, str]) -> float | None:
 
 
 def retry_after(status: int, headers: Mapping[str, str], now: float) -> float:
-    """Give for how many seconds the server wants to be left alone, from 0 to MAX_RETRY_AFTER.
+    """Return for how many seconds the server wants to be left alone, from 0 to MAX_RETRY_AFTER.
 
     `Retry-After` is seconds or a date (RFC 9110, section 10.2.3); a 429 of Jira Cloud may have X-RateLimit-Reset alone.
     Dates count from the server's clock, where it tells.
@@ -191,7 +191,7 @@ def _sensible(moment: datetime) -> float | None:
 
 
 def _reason(body: bytes, secrets: Iterable[str]) -> str:
-    """Give Jira's own messages on one line, without these secrets.
+    """Return Jira's own messages on one line, without these secrets.
 
     They are the values of `errorMessages` (a list) and of `errors` (by field).
     """
@@ -206,7 +206,7 @@ def _reason(body: bytes, secrets: Iterable[str]) -> str:
 
 
 def _values(messages: object) -> Iterable[object]:
-    """Give the values of a JSON list or object, none of anything else."""
+    """Return the values of a JSON list or object, none of anything else."""
     if isinstance(messages, dict):
         return messages.values()
     return messages if isinstance(messages, list) else ()

@@ -27,7 +27,7 @@ class Shared(Generic[T]):
         self._failed: Callable[[], JiraError] | None = None
 
     def get(self, instead_of: T | None = None) -> T:
-        """Give the value, fetched anew if it still is the one that proved wrong. Blocks; raises JiraError."""
+        """Return the value, fetched anew if it still is the one that proved wrong. Blocks; raises JiraError."""
         failures = self._failures
         with self._lock:
             if self._value is not None and self._now() < self._until and self._value != instead_of:
@@ -37,7 +37,7 @@ class Shared(Generic[T]):
             return self._renew()
 
     def forget(self) -> None:
-        """Let the next thread fetch. One that fetches now is not waited for, and its value counts as a new one."""
+        """Invalidate the value. A fetch under way is not waited for, and its value counts as a new one."""
         self._until = -math.inf
 
     def _renew(self) -> T:

@@ -50,7 +50,7 @@ class SignIn:
         self._guard = PasswordGuard(now)
 
     def sign(self) -> Signing:
-        """Give what signs the requests of one session. Raises JiraError."""
+        """Return what signs the requests of one session. Raises JiraError."""
         if self._auth.type is AuthType.NONE:
             return Signing(_unsigned, signed=False)
         if self._auth.type is AuthType.OAUTH2:
@@ -64,7 +64,7 @@ class SignIn:
         return Signing(sign, self._guard.trying(secret)) if self._auth.type is AuthType.BASIC else Signing(sign)
 
     def forget(self) -> None:
-        """Let the next request have a new token."""
+        """Invalidate the token."""
         self._token.forget()
 
     def _secret(self) -> str:
@@ -89,7 +89,7 @@ class SignIn:
 
 
 def _request(auth: AuthSettings, secret: str) -> tuple[dict[str, str], "Sign"]:
-    """Give the form that asks for a token, and what signs the request.
+    """Return the form that asks for a token, and what signs the request.
 
     In the header both stand as they are, as the predecessor sent them and most clients do; RFC 6749 (section 2.3.1)
     would encode them first. That is the same for letters, digits and - . _ ~; for others client_auth: body helps.
@@ -133,7 +133,7 @@ class _WithToken:
 
 
 def _with_header(authorization: str) -> "Sign":
-    """Give what signs requests with a header. It is a closure: nothing shows what it holds."""
+    """Return what signs requests with a header. It is a closure: nothing shows what it holds."""
 
     def sign(request: "Request") -> "Request":
         request.headers["Authorization"] = authorization
@@ -156,5 +156,5 @@ def _basic(user: str, secret: str) -> str:
 
 
 def _sendable(text: str) -> bool:
-    """Tell whether HTTP can carry a text in a header: one line of Latin-1 (RFC 9110, section 5.5)."""
+    """Return whether HTTP can carry a text in a header: one line of Latin-1 (RFC 9110, section 5.5)."""
     return text.isprintable() and max(text) <= "\xff"

@@ -70,7 +70,7 @@ class Answer(NamedTuple):
 
 
 def bound(session: requests.Session, seconds: float, server: Server) -> None:
-    """Let each answer in a session take so many seconds, from the connection to its last byte, and MAX_ANSWER bytes."""
+    """Bound each answer of a session to so many seconds, from the connection to its last byte, and MAX_ANSWER bytes."""
     # urllib3 logs addresses with the JQL, and headers it cannot read.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     adapter = _Adapter(seconds, server)
@@ -167,13 +167,13 @@ class _Adapter(HTTPAdapter):
         return answer
 
     def get_connection_with_tls_context(self, *args: Any, **how: Any) -> HTTPConnectionPool:
-        """Give the pool for a request, whose connections come under our care."""
+        """Return the pool for a request, whose connections come under our care."""
         pool = super().get_connection_with_tls_context(*args, **how)
         pool.ConnectionCls = _watched(type(pool).ConnectionCls, self)
         return pool
 
     def add_headers(self, request: Request, **_: Any) -> None:
-        """Tell the server that this is all we want of it."""
+        """Add `Connection: close`: each request has its own connection."""
         request.headers["Connection"] = "close"
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
@@ -205,7 +205,7 @@ class _Adapter(HTTPAdapter):
         return bytes(body)
 
     def _failure(self, error: Exception) -> JiraError:
-        """Say why there is no answer. One that is late may be so for its query; all else is no matter of queries."""
+        """Return why there is no answer. One that is late may be so for its query; all else is no matter of queries."""
         causes = list(_chain(error))
         for cause in causes:  # lets go of the sockets and secrets in their frames, and not when rubbish is collected
             traceback.clear_frames(cause.__traceback__)
