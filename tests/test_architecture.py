@@ -49,7 +49,7 @@ Of struct and zlib the same bytes come out whenever the same go in.
 
 PURE = frozenset(
     """
-    errors clock timing wire tickets.* picture.* contract.* home_assistant.* dashboard.* process.remarks
+    errors clock text timing wire tickets.* picture.* contract.* home_assistant.* dashboard.* process.remarks
     config.explain config.jql config.settings machine.checks
     mqtt.faults mqtt.inbox mqtt.messages mqtt.outbox mqtt.presence mqtt.refusals mqtt.requests
     strip.driver strip.encoding strip.recovery strip.screen

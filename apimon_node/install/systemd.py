@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from apimon_node.errors import InstallError
 from apimon_node.install.plan import LOADED
+from apimon_node.text import one_line
 
 TIMEOUT = 300.0
 """Seconds for systemd to answer: it waits until services are ready, 90 s each unless their units say otherwise."""
@@ -25,7 +26,7 @@ def systemctl(*args: str) -> str:
         command = ["systemctl", *args]
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=True)  # noqa: S603 - ours
     except subprocess.CalledProcessError as err:
-        said = " ".join(err.stderr.split()) or f"exit code {err.returncode}"
+        said = one_line(err.stderr) or f"exit code {err.returncode}"
         raise InstallError(f"systemctl {' '.join(args)}: {said}") from None
     except (OSError, subprocess.TimeoutExpired) as err:
         raise InstallError(f"systemctl {' '.join(args)}: {getattr(err, 'strerror', None) or 'no answer'}") from None

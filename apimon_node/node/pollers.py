@@ -9,6 +9,7 @@ from apimon_node.contract.poller_status import BoardReport
 from apimon_node.contract.topics import OFFLINE, ONLINE, Topics
 from apimon_node.errors import JiraState, PayloadError
 from apimon_node.mqtt.messages import Message
+from apimon_node.text import one_line
 
 MOST = 1000
 """Pollers that are remembered: anybody can invent another."""
@@ -90,5 +91,5 @@ def _trouble(board: str, report: BoardReport) -> Trouble:
 
 
 def _line(text: str) -> str:
-    """Make somebody's words fit for a line of a log: printable, and not too long."""
-    return "".join(filter(str.isprintable, " ".join(text.split())))[:MAX_DETAIL]
+    """Return somebody's words for a line of a log."""
+    return one_line(text)[:MAX_DETAIL]

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import NoReturn, Self
 
 from apimon_node.errors import InstallError
+from apimon_node.text import one_line
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """Those that say to stop. SIGHUP comes when the terminal of a node by hand is closed."""
@@ -70,7 +71,7 @@ class Service:
 
     def status(self, text: str) -> None:
         """Notify systemd of the status in one line, where that is news."""
-        text = " ".join(text.split())  # a line break would begin another message; parts of it come from the network
+        text = one_line(text)  # a line break would begin another message; parts of it come from the network
         if text != self._status:
             self._status = text
             self._notify(f"STATUS={text}")

@@ -10,6 +10,7 @@ from apimon_node.config.settings import BoardSettings
 from apimon_node.errors import JiraError, JiraState
 from apimon_node.poller.jira.answer import at, category, text, time, word
 from apimon_node.poller.jira.overdue import due
+from apimon_node.text import one_line
 from apimon_node.tickets.snapshot import Ticket
 
 MAX_TEXT = 255
@@ -72,8 +73,7 @@ def _labels(issue: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _line(found: str | None) -> str | None:
     """Make one line of a text that people wrote, for displays: printable, and not too long."""
-    line = "".join(filter(str.isprintable, " ".join((found or "").split())))
-    return line[:MAX_TEXT].strip() or None
+    return one_line(found or "")[:MAX_TEXT].strip() or None
 
 
 READERS: dict[str, Callable[[Mapping[str, Any]], Any]] = {

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from apimon_node.errors import JiraError, JiraState
 from apimon_node.poller.jira.masking import masked
+from apimon_node.text import one_line
 
 MAX_RETRY_AFTER = 3600.0  # seconds: no Jira keeps us away for longer than an hour, whatever it says
 MAX_REASON = 200  # characters of Jira's own words that go into a text
@@ -200,8 +201,7 @@ def _reason(body: bytes, secrets: Iterable[str]) -> str:
     except (ValueError, RecursionError):
         said = None
     lists = (said.get("errorMessages"), said.get("errors")) if isinstance(said, dict) else ()
-    words = " ".join(str(message) for messages in lists for message in _values(messages)).split()
-    text = "".join(filter(str.isprintable, " ".join(words)))
+    text = one_line(" ".join(str(message) for messages in lists for message in _values(messages)))
     return masked(text, secrets)[:MAX_REASON] or "it gave no reason"
 
 
