@@ -605,6 +605,20 @@ def test_what_came_before_the_end_is_read_and_nothing_is_sent_after_it() -> None
     assert list(frames(below.sent)) == [(CLOSE, b"\x03\xe9going")]
 
 
+def test_a_ping_before_the_end_is_owed_nothing_after_it() -> None:
+    ours, below = websocket(unmasked(b"there?", PING) + unmasked(b"", CLOSE))
+
+    assert payload(ours) == b""
+    assert list(frames(below.sent)) == [(CLOSE, b"")]
+
+
+def test_who_hangs_up_has_ended_it_too() -> None:
+    ours, _ = websocket(unmasked(b"last") + unmasked(b"half of a frame")[:5], b"")
+
+    assert ours.recv(100) == b"lasthal"
+    assert ours.recv(100) == b""
+
+
 @pytest.mark.parametrize(
     ("rubbish", "code"),
     [
@@ -641,16 +655,16 @@ def test_who_breaks_the_rules_is_told_and_left(rubbish: bytes, code: int) -> Non
 def test_what_asks_for_a_websocket_says_where_and_for_what() -> None:
     request = WebSocket(Below(), "[::1]:9001", "/mqtt/v5?a=b").request
     first, *headers = request.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    (key,) = (header for header in headers if header.startswith(b"Sec-WebSocket-Key: "))
 
     assert first == b"GET /mqtt/v5?a=b HTTP/1.1"
-    key = next(header for header in headers if header.startswith(b"Sec-WebSocket-Key: "))
     assert len(base64.b64decode(key[19:])) == 16
-    assert set(headers) - {key} == {
-        b"Host: [::1]:9001",
-        b"Upgrade: websocket",
-        b"Connection: Upgrade",
-        b"Sec-WebSocket-Version: 13",
-        b"Sec-WebSocket-Protocol: mqtt",
+    assert {header.lower() for header in headers if header != key} == {
+        b"host: [::1]:9001",
+        b"upgrade: websocket",
+        b"connection: upgrade",
+        b"sec-websocket-version: 13",
+        b"sec-websocket-protocol: mqtt",
     }
 
 

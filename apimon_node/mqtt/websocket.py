@@ -108,9 +108,8 @@ class WebSocket:
                     self._data += event.data
                 case Ping():
                     self._pong = event.response()
-                case CloseConnection():  # also what wsproto makes of broken rules
+                case CloseConnection():  # also what wsproto makes of broken rules; the last event in either case
                     self._close(event.response())
-                    break
                 case TextMessage():  # MQTT 5, section 6.0
                     self._close(CloseConnection(CloseReason.UNSUPPORTED_DATA))
                     break
