@@ -123,6 +123,20 @@ def test_a_program_starts_with_the_settings_of_the_file(
 
     assert main([command, "--config", SHIPPED]) == 0
     assert started == [schema.load(Path(SHIPPED))[0]]
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    ("command", "program"), [("run", "apimon_node.node.app.run_node"), ("poll", "apimon_node.poller.app.run_poller")]
+)
+def test_a_program_says_which_file_it_has_found_where_none_was_named(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, command: str, program: str
+) -> None:
+    monkeypatch.setattr(schema, "PATHS", (Path(SHIPPED),))
+    monkeypatch.setattr(program, lambda _: None)
+    caplog.set_level(logging.INFO, "apimon_node")
+
+    assert main([command]) == 0
     assert caplog.messages == [f"configuration: {SHIPPED}"]
 
 
@@ -397,9 +411,7 @@ def test_the_package_runs_as_a_module_and_logs_to_standard_error() -> None:
 
     assert process.returncode == 70
     assert process.stdout == ""
-    assert process.stderr.startswith(
-        f"INFO configuration: {SHIPPED}\nINFO hello\nCRITICAL this is a bug in apimon-node:\nTraceback"
-    )
+    assert process.stderr.startswith("INFO hello\nCRITICAL this is a bug in apimon-node:\nTraceback")
     assert process.stderr.endswith("ZeroDivisionError: division by zero\n")
 
 

@@ -37,5 +37,5 @@ def test_a_program_without_its_library_says_so_and_starts_nothing(args: list[str
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=False)
 
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == f"apimon-node: {library} not installed: pip install 'apimon-node[{extra}]'"
+    assert done.stderr == f"apimon-node: {library} not installed: pip install 'apimon-node[{extra}]'\n"
     assert done.stdout == ""

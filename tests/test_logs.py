@@ -287,7 +287,7 @@ def test_a_node_in_the_journal_tells_each_transition_once_with_its_fields(
     journal.listen()
     config = node_config(tmp_path, broker.port)
     with Program(tmp_path, "run", "--config", config, before=journal.before) as program:
-        wait_until(lambda: len(journal.messages(PRIORITY="6")) == 2, "its configuration, and the connection")
+        wait_until(lambda: journal.messages(PRIORITY="6"), "the connection")
         observer.publish(TICKETS, b"rub\nbish", retain=False)
         wait_until(lambda: journal.messages(APIMON_FAULT="payload"), "the fault")
         observer.publish(TICKETS, b"rub\nbish", retain=False)
@@ -315,7 +315,9 @@ def test_the_level_can_be_changed_while_a_node_runs_and_debug_tells_topics_and_s
     tmp_path: Path, broker: Mosquitto, observer: Observer
 ) -> None:
     snapshot = '{"tickets":[{"key":"SECRET-1","status":"A"}]}'
-    with Program(tmp_path, "run", "--config", node_config(tmp_path, broker.port), "--log-level", "warning") as program:
+    command = ("run", "--config", node_config(tmp_path, broker.port), "--log-level", "warning")
+    patient = "from apimon_node.mqtt import presence\npresence.GRACE = 60.0"  # or a slow start warns of the broker
+    with Program(tmp_path, *command, before=patient) as program:
         observer.wait_for("apimon/nodes/hall/availability", b"online")
         assert ask(observer, {"level": "debug", "transaction": 9}) == {
             "status": "ok",
@@ -344,11 +346,12 @@ def test_at_debug_each_attempt_to_connect_has_its_line(tmp_path: Path) -> None:
     with Program(tmp_path, "run", "--config", config, "--log-level", "debug") as program:
         wait_until(lambda: program.err.count("DEBUG no connection: ") >= 2, "the second attempt")
         wait_until(lambda: "WARNING cannot reach the broker" in program.err, "the fault")
-        told = program.err.count("DEBUG no connection: ")
+        told, warned = (program.err.count(line) for line in ("DEBUG no connection: ", "WARNING "))
         wait_until(lambda: program.err.count("DEBUG no connection: ") > told, "another attempt")
         assert program.stop()[0] == 0
 
-    assert program.err.count("WARNING ") == 1
+    assert program.err.count("WARNING ") == warned
+    assert program.err.count("WARNING cannot reach the broker") == 1
 
 
 def test_after_a_restart_the_level_is_the_configured_one(tmp_path: Path, broker: Mosquitto, observer: Observer) -> None:

@@ -193,9 +193,10 @@ def _settings(args: argparse.Namespace) -> Settings:
 
 
 def _logged_settings(args: argparse.Namespace) -> Settings:
-    """Return the settings of a program that runs for long; its log says where they came from."""
+    """Return the settings of a program that runs for long; its log says which file was found where none was named."""
     settings = _settings(args)
-    logs.log.info("configuration: %s", settings.file)
+    if args.config is None:
+        logs.log.info("configuration: %s", settings.file)
     return settings
 
 
