@@ -263,7 +263,7 @@ def test_a_light_that_was_off_does_not_flash_at_a_restart(
     tmp_path: Path, broker: Mosquitto, observer: Observer
 ) -> None:
     """However long its broker takes: after its grace a node shows that something is missing, and then rightly."""
-    before = f"{SOON}\nfrom apimon_node import presence\npresence.GRACE = {2 * PATIENCE}"
+    before = f"{SOON}\nfrom apimon_node.mqtt import presence\npresence.GRACE = {2 * PATIENCE}"
     observer.publish(TICKETS, counts(A=3))
     observer.publish("apimon/nodes/hall/light", {"state": "ON", "brightness": 255, "effect": "tickets"})
     with Program(tmp_path, "run", "--config", node_config(tmp_path, broker.port), before=before) as program:
