@@ -315,9 +315,7 @@ def test_the_level_can_be_changed_while_a_node_runs_and_debug_tells_topics_and_s
     tmp_path: Path, broker: Mosquitto, observer: Observer
 ) -> None:
     snapshot = '{"tickets":[{"key":"SECRET-1","status":"A"}]}'
-    command = ("run", "--config", node_config(tmp_path, broker.port), "--log-level", "warning")
-    patient = "from apimon_node.mqtt import presence\npresence.GRACE = 60.0"  # or a slow start warns of the broker
-    with Program(tmp_path, *command, before=patient) as program:
+    with Program(tmp_path, "run", "--config", node_config(tmp_path, broker.port), "--log-level", "warning") as program:
         observer.wait_for("apimon/nodes/hall/availability", b"online")
         assert ask(observer, {"level": "debug", "transaction": 9}) == {
             "status": "ok",
@@ -334,7 +332,8 @@ def test_the_level_can_be_changed_while_a_node_runs_and_debug_tells_topics_and_s
         assert program.stop()[0] == 0
 
     lines = program.err.splitlines()
-    assert lines[0] == "INFO the log level is debug now; it was warning"
+    below_warning = [line for line in lines if not line.startswith("WARNING")]  # where it starts slowly, the broker's
+    assert below_warning[0] == "INFO the log level is debug now; it was warning"
     assert "INFO the log level is error now; it was debug" in lines
     assert any(line.startswith("DEBUG publish 'apimon/nodes/hall/strips/ops': ") for line in lines)
     assert any(line.endswith(" bytes, retained") for line in lines)

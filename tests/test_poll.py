@@ -229,8 +229,12 @@ def test_a_killed_poller_is_told_by_its_will_and_the_node_shows_it(
 
         observer.wait_for(AVAILABILITY, b"offline")
         wait_until(lambda: node.out.splitlines()[-1] == "ops o.........", "the orange status pixel")
-        faults = observer.json("apimon/nodes/hall/status")["faults"]
-        assert [fault["name"] for fault in faults] == ["poller"]
+
+        def faults() -> list[dict[str, str]]:
+            told: list[dict[str, str]] = observer.json("apimon/nodes/hall/status")["faults"]
+            return told
+
+        wait_until(lambda: [fault["name"] for fault in faults()] == ["poller"], "the fault, which follows the frame")
         assert observer.json("apimon/nodes/hall/strips/ops")["pixels"][0] == "ff0000"
 
 
