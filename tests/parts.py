@@ -133,6 +133,7 @@ class Observer:
     def __exit__(self, *_: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+        self._client._reset_sockets()  # paho leaves its thread's pair to the collector, which warns of it at times
 
 
 class Program:
