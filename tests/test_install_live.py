@@ -84,6 +84,7 @@ def sources(folder: Path) -> Iterator[Path]:
         if name == "picky":
             change(source / "apimon_node/config/schema.py", '"render_interval": Key', '"frame_interval": Key')
             change(source / "apimon_node/config/settings.py", "    render_interval: ", "    frame_interval: ")
+            change(source / "apimon_node/config/rules.py", 'values["render_interval"]', 'values["frame_interval"]')
         yield source
 
 
